@@ -1,0 +1,147 @@
+"""Directives for what must not be written twice: the states, the errors and the public names.
+
+Each makes Markdown of what the imported package holds, so that the pages cannot go stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+import mcp_sync
+from mcp_sync.errors import MCPError
+from mcp_sync.states import TRANSITIONS, Trigger
+
+GROUP_OF = {
+    "base_client": "Clients",
+    "client": "Clients",
+    "compareblocks": "Clients",
+    "connection": "Calls, statistics and health",
+    "config": "Configuration",
+    "states": "States and events",
+    "events": "States and events",
+    "types": "Values",
+    "variations_file": "Values",
+}
+"""The heading under which the API reference lists what a room makes public, apart from errors."""
+
+ORDER = [*dict.fromkeys(GROUP_OF.values()), "Errors"]
+
+
+class Generated(SphinxDirective):
+    """Parses the Markdown that a subclass makes."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the nodes."""
+        section = nodes.Element()
+        lines = StringList(list(self.lines()), source=__file__)
+        self.state.nested_parse(lines, self.content_offset, section, match_titles=True)
+        return list(section.children)
+
+    def lines(self) -> Iterator[str]:
+        """Make the Markdown, line by line."""
+        raise AssertionError("a subclass makes the lines")
+
+
+class StateTable(Generated):
+    """The table of states: where each trigger leads, empty where it is illegal."""
+
+    def lines(self) -> Iterator[str]:
+        """One row per state, one column per trigger."""
+        yield "| state | " + " | ".join(trigger.name for trigger in Trigger) + " |"
+        yield "|---" * (len(Trigger) + 1) + "|"
+        for state, row in TRANSITIONS.items():
+            targets = [row[trigger].name if trigger in row else "" for trigger in Trigger]
+            yield f"| **{state.name}** | " + " | ".join(targets) + " |"
+
+
+class ErrorTree(Generated):
+    """Every error as a nested list, with the first sentence of its docstring."""
+
+    def lines(self) -> Iterator[str]:
+        """One item per error, children below."""
+        return self._branch(MCPError, 0)
+
+    def _branch(self, error: type[Exception], depth: int) -> Iterator[str]:
+        doc = inspect.getdoc(error) or ""
+        foreign = [base.__name__ for base in error.__bases__ if not issubclass(base, MCPError)]
+        also = f" (also a `{foreign[0]}`)" if foreign and error is not MCPError else ""
+        name = f"{{py:exc}}`~mcp_sync.{error.__name__}`"
+        yield f"{'  ' * depth}- {name}{also}: {doc.splitlines()[0].replace('``', '`')}"
+        for child in sorted(error.__subclasses__(), key=_in_source):
+            yield from self._branch(child, depth + 1)
+
+
+class PublicApi(Generated):
+    """Everything in ``mcp_sync.__all__``, grouped by the room it comes from."""
+
+    def lines(self) -> Iterator[str]:
+        """A heading per group, then each name with its members."""
+        placed = sorted(
+            (ORDER.index(_group(name)), name) for name in mcp_sync.__all__ if name[0] != "_"
+        )
+        for group, names in groupby(placed, key=lambda pair: pair[0]):
+            yield from [f"## {ORDER[group]}", "", "```{eval-rst}"]
+            for _, name in names:
+                yield from self._entry(name)
+            yield from ["```", ""]
+
+    def _entry(self, name: str) -> Iterator[str]:
+        value = getattr(mcp_sync, name)
+        if inspect.isclass(value):
+            kind = "exception" if issubclass(value, BaseException) else "class"
+            yield from [f".. auto{kind}:: mcp_sync.{name}", "   :members:", "   :show-inheritance:"]
+            if kind == "class":
+                yield "   :inherited-members: Future, str, tuple"
+        elif inspect.isfunction(value):
+            yield f".. autofunction:: mcp_sync.{name}"
+        else:
+            yield from [f".. py:data:: mcp_sync.{name}", ""]
+            yield from (f"   {line}" for line in _doc_of_constant(name))
+        yield ""
+
+
+def _in_source(error: type[Exception]) -> tuple[str, int]:
+    return error.__module__, inspect.getsourcelines(error)[1]
+
+
+def _group(name: str) -> str:
+    value = getattr(mcp_sync, name)
+    if inspect.isclass(value) and issubclass(value, BaseException):
+        return "Errors"
+    return GROUP_OF[_owner(name).split(".")[1]]
+
+
+def _owner(name: str) -> str:
+    for absolute, module in sorted(sys.modules.items()):
+        package, _, room = absolute.partition(".")
+        is_listed = package == "mcp_sync" and room.partition(".")[0] in GROUP_OF
+        if is_listed and name in getattr(module, "__all__", ()):
+            return absolute
+    raise LookupError(f"mcp_sync.{name} comes from no room in GROUP_OF; give its room a heading")
+
+
+def _doc_of_constant(name: str) -> list[str]:
+    # Autodoc looks for the docstring of a constant where it is imported, not where it is.
+    owner = _owner(name)
+    found = ModuleAnalyzer.for_module(owner).find_attr_docs()
+    if ("", name) not in found:
+        raise LookupError(f"{owner}.{name} is public and has no docstring below it")
+    return found["", name]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directives."""
+    app.add_directive("state-table", StateTable)
+    app.add_directive("error-tree", ErrorTree)
+    app.add_directive("public-api", PublicApi)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
