@@ -1,0 +1,356 @@
+"""Every setting of a client, as one frozen value that is validated when it is made.
+
+Settings come from the constructor, from the environment (``MCP_SYNC_*``) or from a named profile
+in a TOML file; this room does not know what any of them is used for.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import attrs
+
+from ._version import __version__
+from .errors import MCPConfigurationError
+from .transports.headers import check_headers
+from .transports.url import mask_url, parse_websocket_url
+
+__all__ = ["ClientConfig", "Headers", "OfflineMode", "Overflow"]
+
+MIB: Final = 1024 * 1024
+
+Overflow = Literal["reject", "drop_oldest", "block"]
+"""What a full offline queue does with one more call."""
+
+OfflineMode = Literal["wait", "raise", "queue"]
+"""What a call does when there is no ready link."""
+
+Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
+"""HTTP headers of the upgrade, or a function that is asked for them at every dial."""
+
+ENVIRONMENT_PREFIX: Final = "MCP_SYNC_"
+
+_Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _seconds(*, optional: bool = False, zero: bool = False) -> _Validator:
+    rule = f"must be a finite number of seconds {'from' if zero else 'above'} 0"
+    rule += ", or None" if optional else ""
+
+    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if optional and value is None:
+            return
+        if not _number(value) or value < 0 or (value == 0 and not zero):
+            raise MCPConfigurationError(attribute.name, value, rule)
+
+    return validate
+
+
+def _count(minimum: int) -> _Validator:
+    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            rule = f"must be a whole number from {minimum}"
+            raise MCPConfigurationError(attribute.name, value, rule)
+
+    return validate
+
+
+def _flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise MCPConfigurationError(attribute.name, value, "must be True or False")
+
+
+def _overflow(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value not in get_args(Overflow):
+        rule = f"must be one of {', '.join(get_args(Overflow))}"
+        raise MCPConfigurationError(attribute.name, value, rule)
+
+
+def _url(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    parse_websocket_url(value, attribute.name)
+
+
+def _headers(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if callable(value):
+        return
+    if not isinstance(value, Mapping):
+        # The value is not shown: it may hold a token.
+        rule = "must be a mapping of header names to values, or a function that returns one"
+        raise MCPConfigurationError(attribute.name, type(value).__name__, rule)
+    check_headers(value)
+
+
+def _ssl_context(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, ssl.SSLContext):
+        raise MCPConfigurationError(attribute.name, value, "must be an ssl.SSLContext or None")
+
+
+def _subprotocols(_: Any, attribute: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
+    if not all(isinstance(name, str) and name and name.isascii() for name in value):
+        raise MCPConfigurationError(attribute.name, value, "must hold non-empty ASCII names")
+
+
+def _client_info(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        rule = "must be a mapping with at least 'name' and 'version'"
+        raise MCPConfigurationError(attribute.name, value, rule)
+
+
+def _names(value: object) -> tuple[object, ...]:
+    # A lone string would fall apart into letters.
+    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+
+
+@attrs.frozen
+class ClientConfig:
+    """The settings of a client. Frozen, so safe to share between clients and threads.
+
+    Args:
+        server_url: where the server is: ``ws://`` or ``wss://``.
+        reconnect_attempts: retries after the first dial of every outage.
+        reconnect_delay: seconds; the back-off starts from it and doubles.
+        request_timeout: seconds a call may take when it is given no timeout of its own.
+        heartbeat_interval: seconds between pings.
+        connect_timeout: seconds for one dial: name, TCP, TLS, upgrade and handshake together.
+        heartbeat_timeout: seconds of silence after a ping before the link counts as lost.
+        max_reconnect_delay: seconds; the back-off never plans a longer wait.
+        offline_mode: True queues calls while the server is away and probes for its return; False
+            queues nothing and raises when the attempts are used up.
+        start_offline: True lets ``with`` enter at once and dial in the background.
+        offline_queue_limit: calls the offline queue holds at the most.
+        offline_queue_max_bytes: bytes of requests the offline queue holds at the most.
+        overflow: a full queue refuses the new call ("reject"), fails the oldest ("drop_oldest")
+            or waits for a place until the call's deadline ("block").
+        queue_ttl: seconds a submitted call may wait in the queue; None waits until it is settled
+            or the client is closed.
+        max_replays: how often a call that is safe to repeat is sent again after a lost link.
+        trust_tool_hints: True counts tools as safe to repeat that say so of themselves.
+        max_message_size: bytes of the largest inbound message that is accepted.
+        max_pending: calls written and not yet answered at the most; one more waits for a place.
+        headers: a mapping, or a function asked for one at every dial; never shown in a repr.
+        ssl_context: for ``wss://``; None verifies against the system's authorities.
+        allow_insecure_auth: True permits an Authorization header over plain ``ws://`` to a host
+            that is not this machine.
+        subprotocols: what the upgrade offers, in order of preference.
+        client_info: who the client says it is in the handshake.
+
+    Raises:
+        MCPConfigurationError: a value is impossible; the error names it, the rule and the value.
+    """
+
+    server_url: str = attrs.field(
+        default="ws://localhost:8765", validator=_url, repr=lambda url: repr(mask_url(url))
+    )
+    reconnect_attempts: int = attrs.field(default=5, validator=_count(0))
+    reconnect_delay: float = attrs.field(default=2.0, validator=_seconds(zero=True))
+    request_timeout: float = attrs.field(default=30.0, validator=_seconds())
+    heartbeat_interval: float = attrs.field(default=30.0, validator=_seconds())
+    connect_timeout: float = attrs.field(default=10.0, validator=_seconds(), kw_only=True)
+    heartbeat_timeout: float = attrs.field(default=20.0, validator=_seconds(), kw_only=True)
+    max_reconnect_delay: float = attrs.field(
+        default=60.0, validator=_seconds(zero=True), kw_only=True
+    )
+    offline_mode: bool = attrs.field(default=True, validator=_flag, kw_only=True)
+    start_offline: bool = attrs.field(default=False, validator=_flag, kw_only=True)
+    offline_queue_limit: int = attrs.field(default=1000, validator=_count(1), kw_only=True)
+    offline_queue_max_bytes: int = attrs.field(default=8 * MIB, validator=_count(1), kw_only=True)
+    overflow: Overflow = attrs.field(default="reject", validator=_overflow, kw_only=True)
+    queue_ttl: float | None = attrs.field(
+        default=None, validator=_seconds(optional=True), kw_only=True
+    )
+    max_replays: int = attrs.field(default=2, validator=_count(0), kw_only=True)
+    trust_tool_hints: bool = attrs.field(default=False, validator=_flag, kw_only=True)
+    max_message_size: int = attrs.field(default=16 * MIB, validator=_count(1), kw_only=True)
+    max_pending: int = attrs.field(default=4096, validator=_count(1), kw_only=True)
+    headers: Headers = attrs.field(
+        factory=dict, validator=_headers, kw_only=True, repr=False, hash=False
+    )
+    ssl_context: ssl.SSLContext | None = attrs.field(
+        default=None, validator=_ssl_context, kw_only=True
+    )
+    allow_insecure_auth: bool = attrs.field(default=False, validator=_flag, kw_only=True)
+    subprotocols: tuple[str, ...] = attrs.field(
+        default=("mcp",), converter=_names, validator=_subprotocols, kw_only=True
+    )
+    client_info: Mapping[str, Any] = attrs.field(
+        factory=lambda: {"name": "mcp_sync", "version": __version__},
+        validator=_client_info,
+        kw_only=True,
+        hash=False,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if callable(self.headers):
+            return
+        check_plain_authorization(self.server_url, self.headers, self.allow_insecure_auth)
+
+    def as_settings(self) -> dict[str, Any]:
+        """Give the settings by their names, as a client's constructor takes them."""
+        return attrs.asdict(self, recurse=False)
+
+    def changed(self, **changes: Any) -> ClientConfig:
+        """Give a copy with some settings changed.
+
+        Args:
+            **changes: settings by their names.
+
+        Returns:
+            The new value; this one stays as it is.
+
+        Raises:
+            MCPConfigurationError: a name is unknown or a value impossible.
+        """
+        _refuse_unknown(changes, "configure()")
+        return attrs.evolve(self, **changes)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ClientConfig:
+        """Read settings from ``MCP_SYNC_*`` variables, such as ``MCP_SYNC_REQUEST_TIMEOUT=60``.
+
+        Args:
+            environ: the variables; None reads those of this process.
+            **overrides: settings that win over the variables.
+
+        Returns:
+            The settings; what no variable names has its default. ``MCP_SYNC_PROFILES`` with
+            ``MCP_SYNC_PROFILE`` name a TOML file and a profile in it that come first.
+
+        Raises:
+            MCPConfigurationError: a variable's text cannot be read as its setting.
+        """
+        variables = os.environ if environ is None else environ
+        settings: dict[str, Any] = {}
+        profiles = variables.get(f"{ENVIRONMENT_PREFIX}PROFILES")
+        if profiles is not None:
+            name = variables.get(f"{ENVIRONMENT_PREFIX}PROFILE", "default")
+            settings.update(_read_profile(Path(profiles), name))
+        for name, read in _FROM_TEXT.items():
+            text = variables.get(ENVIRONMENT_PREFIX + name.upper())
+            if text is not None:
+                settings[name] = _read_text(name, text, read)
+        settings.update(overrides)
+        _refuse_unknown(settings, "the environment")
+        return cls(**settings)
+
+    @classmethod
+    def from_profile(
+        cls, path: str | os.PathLike[str], name: str, **overrides: Any
+    ) -> ClientConfig:
+        """Read a named profile from a TOML file: the table ``[profiles.NAME]``.
+
+        Args:
+            path: the file.
+            name: the profile.
+            **overrides: settings that win over the file.
+
+        Returns:
+            The settings; what the profile does not name has its default.
+
+        Raises:
+            MCPConfigurationError: the file cannot be read, has no such profile, or holds a
+                setting that is unknown or impossible.
+        """
+        settings = {**_read_profile(Path(path), name), **overrides}
+        _refuse_unknown(settings, f"profile {name}")
+        return cls(**settings)
+
+
+def check_plain_authorization(url: str, headers: Mapping[str, str], allowed: bool) -> None:
+    """Refuse to send credentials in the clear to another machine.
+
+    Args:
+        url: where they would be sent.
+        headers: what would be sent.
+        allowed: whether the user asked for it (``allow_insecure_auth``).
+
+    Raises:
+        MCPConfigurationError: an Authorization header would cross a network unencrypted.
+    """
+    target = parse_websocket_url(url, "server_url")
+    carries = any(name.lower() in ("authorization", "cookie") for name in headers)
+    if carries and not (allowed or target.is_secure or target.is_loopback):
+        rule = (
+            "would carry credentials unencrypted; use wss://, or allow_insecure_auth=True "
+            "if the network is trusted"
+        )
+        raise MCPConfigurationError("server_url", mask_url(url), rule)
+
+
+def _refuse_unknown(settings: Mapping[str, Any], where: str) -> None:
+    known = [field.name for field in attrs.fields(ClientConfig)]
+    for name in settings:
+        if name not in known:
+            rule = f"is no setting ({where}); the settings are {', '.join(known)}"
+            raise MCPConfigurationError("setting", name, rule)
+
+
+def _read_flag(text: str) -> bool:
+    flags = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    return flags[text.strip().lower()]
+
+
+def _read_optional_seconds(text: str) -> float | None:
+    return None if text.strip().lower() in ("", "none") else float(text)
+
+
+def _read_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+_FROM_TEXT: Final[Mapping[str, Callable[[str], Any]]] = {
+    "server_url": str,
+    "reconnect_attempts": int,
+    "reconnect_delay": float,
+    "request_timeout": float,
+    "heartbeat_interval": float,
+    "connect_timeout": float,
+    "heartbeat_timeout": float,
+    "max_reconnect_delay": float,
+    "offline_mode": _read_flag,
+    "start_offline": _read_flag,
+    "offline_queue_limit": int,
+    "offline_queue_max_bytes": int,
+    "overflow": str,
+    "queue_ttl": _read_optional_seconds,
+    "max_replays": int,
+    "trust_tool_hints": _read_flag,
+    "max_message_size": int,
+    "max_pending": int,
+    "allow_insecure_auth": _read_flag,
+    "subprotocols": _read_names,
+}
+
+
+def _read_text(name: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except (ValueError, KeyError):
+        kind = {_read_flag: "true or false", int: "a whole number"}.get(read, "a number")
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        raise MCPConfigurationError(variable, text, f"must be {kind}") from None
+
+
+def _read_profile(path: Path, name: str) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except OSError as error:
+        rule = f"cannot be read: {error.strerror}"
+        raise MCPConfigurationError("profiles file", str(path), rule) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MCPConfigurationError("profiles file", str(path), f"is not TOML: {error}") from error
+    profiles = document.get("profiles")
+    if not isinstance(profiles, dict) or not isinstance(profiles.get(name), dict):
+        known = ", ".join(profiles) if isinstance(profiles, dict) else "none"
+        raise MCPConfigurationError("profile", name, f"is not in {path}; it has: {known}")
+    return dict(profiles[name])

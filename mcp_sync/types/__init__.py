@@ -1,0 +1,1 @@
+"""Frozen values that cross threads and reach users; no behaviour beyond their own facts."""

@@ -1,0 +1,86 @@
+"""What a handshake told about the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+__all__ = ["ClientDescription", "InitializeResult", "ServerInfo"]
+
+
+@attrs.frozen
+class ServerInfo:
+    """Who the server says it is.
+
+    Args:
+        name: its name; "" where it did not say.
+        version: its version; "" where it did not say.
+        extra: whatever else it said of itself.
+    """
+
+    name: str = ""
+    version: str = ""
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class InitializeResult:
+    """The server's answer to the handshake (MCP 2025-11-25, lifecycle).
+
+    Args:
+        protocol_version: the version both sides speak.
+        capabilities: what the server can do, as it came.
+        server_info: who it is.
+        instructions: its hints for using it; None where it gave none.
+        raw: the whole result, as it came.
+    """
+
+    protocol_version: str
+    capabilities: Mapping[str, Any]
+    server_info: ServerInfo
+    instructions: str | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    @classmethod
+    def from_wire(cls, result: Mapping[str, Any]) -> InitializeResult:
+        """Read a result; what is missing or of another type counts as not said."""
+        info = result.get("serverInfo")
+        known = info if isinstance(info, Mapping) else {}
+        capabilities = result.get("capabilities")
+        instructions = result.get("instructions")
+        return cls(
+            protocol_version=str(result.get("protocolVersion", "")),
+            capabilities=capabilities if isinstance(capabilities, Mapping) else {},
+            server_info=ServerInfo(
+                str(known.get("name", "")),
+                str(known.get("version", "")),
+                {key: value for key, value in known.items() if key not in ("name", "version")},
+            ),
+            instructions=instructions if isinstance(instructions, str) else None,
+            raw=result,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class ClientDescription:
+    """Who this client is and whom it talks to.
+
+    Args:
+        name: the name it gives in the handshake.
+        version: the version it gives in the handshake.
+        dialect: "mcp" or "compareblocks".
+        server_url: where the server is, without user, password and query.
+        protocol_version: the version agreed on; None before a handshake.
+        server: who the server is; None before a handshake.
+        capabilities: what the server can do; empty before a handshake.
+    """
+
+    name: str
+    version: str
+    dialect: str
+    server_url: str
+    protocol_version: str | None = None
+    server: ServerInfo | None = None
+    capabilities: Mapping[str, Any] = attrs.field(factory=dict)
