@@ -1,0 +1,1 @@
+"""What is said over a link. Pure: no I/O, no threads, no clock; time comes in as an argument."""

@@ -1,0 +1,64 @@
+"""The compareblocks dialect: JSON-RPC of the BECR server, as recorded on the wire.
+
+It shares with MCP its look and the method name ``initialize``. Its notifications carry an id and
+must not be answered; ids must be non-empty strings; a message with an unknown top-level key is
+dropped without an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import MCPResponseError
+from ..types.session import InitializeResult
+from .compareblocks_errors import compareblocks_error
+from .dialect import Dialect, Handshake, HandshakeStep, Session
+from .messages import ErrorResponse, Message, Notification, Request, RequestId, classify
+
+__all__ = ["COMPAREBLOCKS_VERSION", "MAX_REQUEST_SIZE", "CompareblocksDialect"]
+
+COMPAREBLOCKS_VERSION: Final = "1.0.0"
+"""What the server calls its protocol version; no version of MCP."""
+
+MAX_REQUEST_SIZE: Final = 1024 * 1024
+"""Bytes of UTF-8; one more closes the link with 1009."""
+
+_REPEATABLE: Final = frozenset(
+    {"initialize", "get_status", "get_results", "subscribe_updates", "unsubscribe_updates"}
+)
+
+
+class CompareblocksDialect(Dialect):
+    """How the compareblocks server talks. Stateless, so safe to share between threads."""
+
+    name = "compareblocks"
+    handshake_required = False
+    drain_window = 1
+    max_request_size = MAX_REQUEST_SIZE
+    size_advice = "split the variations over several submissions"
+    health_probe: tuple[str, Mapping[str, Any]] | None = ("get_status", {})
+
+    def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
+        """Initialize, which this server offers and does not require."""
+        answer = yield HandshakeStep("initialize", {"clientInfo": dict(client_info)})
+        return Session(InitializeResult.from_wire(answer), self)
+
+    def is_repeatable(self, method: str) -> bool:
+        """Reads and subscriptions; a second submission would make a second session."""
+        return method in _REPEATABLE
+
+    def request_id(self, number: int) -> RequestId:
+        """A string that is never empty: 0, "" and false come back as "unknown"."""
+        return str(number)
+
+    def classify(self, raw: dict[str, Any]) -> Message:
+        """A notification of this server carries an id and is told by its method alone."""
+        message = classify(raw)
+        if isinstance(message, Request):
+            return Notification(message.method, message.params)
+        return message
+
+    def error(self, response: ErrorResponse, method: str) -> MCPResponseError:
+        """The kind of error that the message's prefix tells, since the code does not."""
+        return compareblocks_error(response.code, response.message, response.data, method)

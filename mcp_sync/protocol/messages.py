@@ -1,0 +1,253 @@
+"""Text to JSON-RPC messages and back (JSON-RPC 2.0).
+
+This room knows the shape of messages and nothing of what their methods mean.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import MCPProtocolError
+
+__all__ = [
+    "Broken",
+    "ErrorResponse",
+    "Message",
+    "Notification",
+    "Request",
+    "RequestId",
+    "Response",
+    "classify",
+    "decode",
+    "encode_error",
+    "encode_notification",
+    "encode_params",
+    "encode_request",
+    "encode_result",
+]
+
+RequestId = int | str
+
+
+class Request(NamedTuple):
+    """A request; from a server it wants an answer."""
+
+    id: RequestId
+    method: str
+    params: Mapping[str, Any]
+
+
+class Notification(NamedTuple):
+    """A message that wants no answer."""
+
+    method: str
+    params: Mapping[str, Any]
+
+
+class Response(NamedTuple):
+    """A successful answer."""
+
+    id: RequestId
+    result: dict[str, Any]
+
+
+class ErrorResponse(NamedTuple):
+    """An answer that reports an error; ``id`` is None where the server could not tell it."""
+
+    id: RequestId | None
+    code: int
+    message: str
+    data: Any
+
+
+class Broken(NamedTuple):
+    """A message that breaks the protocol, with the id of the request it would have answered."""
+
+    id: RequestId | None
+    rule: str
+
+
+Message = Request | Notification | Response | ErrorResponse | Broken
+
+
+def encode_params(params: Mapping[str, Any] | None) -> str:
+    """Encode params as compact JSON that every UTF-8 peer can read.
+
+    Args:
+        params: what to encode; None gives the empty text, which leaves ``params`` out.
+
+    Returns:
+        JSON text; "" for None.
+
+    Raises:
+        TypeError: something in it is no JSON; the error names the path to it.
+        ValueError: a number is not finite, or the nesting is circular or too deep.
+    """
+    if params is None:
+        return ""
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping or None, not {type(params).__name__}")
+    try:
+        text = json.dumps(
+            params if isinstance(params, dict) else dict(params),
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _explain(params, error) from error
+    if not text.isascii() and not _is_utf8(text):
+        return json.dumps(params, allow_nan=False, separators=(",", ":"))
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    # A lone surrogate has no UTF-8 form, but has a JSON escape (RFC 8259, 8.2).
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _explain(params: Mapping[str, Any], error: Exception) -> TypeError | ValueError:
+    if isinstance(error, RecursionError):
+        return ValueError("params are nested too deeply to be sent as JSON")
+    found = _find_unserialisable(params, "params", set())
+    if found is None:
+        return ValueError(f"params cannot be sent as JSON: {error}")
+    return found
+
+
+def _find_unserialisable(value: Any, path: str, above: set[int]) -> TypeError | ValueError | None:
+    if value is None or isinstance(value, bool | int | str):
+        return None
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return None
+        return ValueError(f"{path} is {value}, which JSON cannot express (RFC 8259, section 6)")
+    if id(value) in above:
+        return ValueError(f"{path} contains itself, which JSON cannot express")
+    children: list[tuple[str, Any]]
+    if isinstance(value, dict) or (path == "params" and isinstance(value, Mapping)):
+        for key in value:
+            if not isinstance(key, str | int | float | bool | None):
+                return TypeError(f"{path} has the key {key!r}; JSON keys are strings")
+        children = [(f"{path}.{key}", child) for key, child in value.items()]
+    elif isinstance(value, list | tuple):
+        children = [(f"{path}[{index}]", child) for index, child in enumerate(value)]
+    else:
+        kind = type(value).__name__
+        return TypeError(f"{path} is a {kind}, which is not JSON; convert it before the call")
+    for child_path, child in children:
+        found = _find_unserialisable(child, child_path, above | {id(value)})
+        if found is not None:
+            return found
+    return None
+
+
+def encode_request(request_id: RequestId, method: str, params: str) -> str:
+    """Put a request together.
+
+    Args:
+        request_id: its id.
+        method: its method.
+        params: what ``encode_params`` returned.
+
+    Returns:
+        The JSON text of the message.
+    """
+    name = json.dumps(method)
+    number = request_id if type(request_id) is int else json.dumps(request_id)
+    if params:
+        return f'{{"jsonrpc":"2.0","id":{number},"method":{name},"params":{params}}}'
+    return f'{{"jsonrpc":"2.0","id":{number},"method":{name}}}'
+
+
+def encode_notification(method: str, params: str) -> str:
+    """Put a notification together; the arguments are those of ``encode_request``."""
+    name = json.dumps(method)
+    if params:
+        return f'{{"jsonrpc":"2.0","method":{name},"params":{params}}}'
+    return f'{{"jsonrpc":"2.0","method":{name}}}'
+
+
+def encode_result(request_id: RequestId, result: Mapping[str, Any]) -> str:
+    """Put together the answer to a server's request."""
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": dict(result)})
+
+
+def encode_error(request_id: RequestId, code: int, message: str) -> str:
+    """Put together an error answer to a server's request."""
+    error = {"code": code, "message": message}
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
+
+
+def decode(text: str) -> dict[str, Any]:
+    """Read one message's text as a JSON object.
+
+    Args:
+        text: what was received.
+
+    Returns:
+        The object, still unclassified.
+
+    Raises:
+        MCPProtocolError: the text is not JSON, nested too deeply, or not an object.
+    """
+    try:
+        raw = json.loads(text)
+    except RecursionError:
+        raise MCPProtocolError("the message is nested too deeply", text) from None
+    except ValueError as error:
+        raise MCPProtocolError(f"the message is not JSON ({error})", text) from error
+    if type(raw) is not dict:
+        raise MCPProtocolError("the message is not a JSON object", text)
+    return raw
+
+
+def classify(raw: dict[str, Any]) -> Message:
+    """Tell what kind of message an object is (JSON-RPC 2.0, sections 4 and 5).
+
+    A member that is present and null counts as absent: servers send ``"error": null`` beside a
+    result.
+
+    Args:
+        raw: what ``decode`` returned.
+
+    Returns:
+        The message; ``Broken`` with the rule where it is none.
+    """
+    request_id = raw.get("id")
+    if request_id is not None and type(request_id) is not int and type(request_id) is not str:
+        return Broken(None, "the id is neither a string nor an integer")
+    method = raw.get("method")
+    if method is None:
+        return _classify_response(raw, request_id)
+    params = raw.get("params")
+    if params is None:
+        params = {}
+    if type(method) is not str or type(params) is not dict:
+        return Broken(None, "a request needs a method name and an object of params")
+    if request_id is None:
+        return Notification(method, params)
+    return Request(request_id, method, params)
+
+
+def _classify_response(raw: dict[str, Any], request_id: RequestId | None) -> Message:
+    error = raw.get("error")
+    if error is not None:
+        if type(error) is not dict or type(error.get("code")) is not int:
+            return Broken(request_id, "the error has no integer code")
+        return ErrorResponse(
+            request_id, error["code"], str(error.get("message", "")), error.get("data")
+        )
+    result = raw.get("result")
+    if type(result) is not dict:
+        return Broken(request_id, "the result is not an object")
+    if request_id is None:
+        return Broken(None, "the answer has a null id")
+    return Response(request_id, result)

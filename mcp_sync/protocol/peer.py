@@ -1,0 +1,68 @@
+"""One side of a JSON-RPC talk: it allots ids and keeps the table of unanswered requests.
+
+Every entry leaves the table exactly once, and whoever takes it out settles it. The peer does not
+know what an entry is. It has no lock: its owner calls it under one.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from collections.abc import Iterator
+from typing import Final, Generic, TypeVar
+
+from .messages import RequestId
+
+__all__ = ["Peer"]
+
+_REMEMBERED_IDS: Final = 256
+
+Entry = TypeVar("Entry")
+
+
+class Peer(Generic[Entry]):
+    """The ids and the pending table of one client, over all its links.
+
+    Ids are never used twice, so an answer from a retired link cannot meet a newer request. Not
+    safe for threads: the owner holds a lock, but for ``next_number``, which is atomic.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._pending: dict[RequestId, Entry] = {}
+        self._withdrawn: collections.deque[RequestId] = collections.deque(maxlen=_REMEMBERED_IDS)
+
+    def next_number(self) -> int:
+        """Allot the next request number; atomic."""
+        return next(self._numbers)
+
+    def register(self, request_id: RequestId, entry: Entry) -> None:
+        """Put a request into the table, before its first byte is written."""
+        self._pending[request_id] = entry
+
+    def take(self, request_id: RequestId) -> Entry | None:
+        """Take an answered request out of the table; None when it is not in it."""
+        return self._pending.pop(request_id, None)
+
+    def withdraw(self, request_id: RequestId) -> Entry | None:
+        """Take a request out that nobody waits for any more; its answer will count as late."""
+        entry = self._pending.pop(request_id, None)
+        if entry is not None:
+            self._withdrawn.append(request_id)
+        return entry
+
+    def take_all(self) -> list[tuple[RequestId, Entry]]:
+        """Empty the table, in the order of registration: the link is lost."""
+        taken = list(self._pending.items())
+        self._pending.clear()
+        return taken
+
+    def was_withdrawn(self, request_id: RequestId | None) -> bool:
+        """Whether an answer with this id comes late rather than from nowhere."""
+        return request_id in self._withdrawn
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._pending.values())
