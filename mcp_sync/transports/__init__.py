@@ -1,0 +1,1 @@
+"""The wire: one contract (``base``) and the transports that keep it."""

@@ -1,0 +1,252 @@
+"""Frames to messages and back, on websocket-client's frame buffer and ABNF (RFC 6455, section 5).
+
+Adds what the library leaves out: limits that act on a frame's declared length before its payload
+is read, checks of every frame header, fragments joined once, mask keys from a pool. It knows no
+sockets: bytes come from a function.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+
+import attrs
+import websocket
+
+__all__ = [
+    "CloseFrame",
+    "Fragments",
+    "FrameBuffer",
+    "MaskKeys",
+    "ProtocolFault",
+    "encode_frame",
+    "parse_close",
+]
+
+CONTINUATION = websocket.ABNF.OPCODE_CONT
+TEXT = websocket.ABNF.OPCODE_TEXT
+BINARY = websocket.ABNF.OPCODE_BINARY
+CLOSE = websocket.ABNF.OPCODE_CLOSE
+PING = websocket.ABNF.OPCODE_PING
+PONG = websocket.ABNF.OPCODE_PONG
+
+CONTROL_PAYLOAD_LIMIT = 125
+REASON_LIMIT = 123
+MAX_FRAGMENTS = 131_072
+MASK_POOL_BYTES = 4096
+MASK_KEY_BYTES = 4
+
+PROTOCOL_ERROR = 1002
+UNSUPPORTED_DATA = 1003
+NO_STATUS = 1005
+INVALID_PAYLOAD = 1007
+MESSAGE_TOO_BIG = 1009
+
+
+class ProtocolFault(Exception):
+    """The peer broke the WebSocket protocol or a limit of ours.
+
+    Args:
+        code: the close code that answers it (RFC 6455, 7.4.1).
+        cause: what it did, as a short phrase.
+        size: for 1009, the bytes it announced.
+    """
+
+    def __init__(self, code: int, cause: str, size: int | None = None) -> None:
+        super().__init__(cause)
+        self.code = code
+        self.cause = cause
+        self.size = size
+
+
+@attrs.frozen
+class CloseFrame:
+    """What a peer's close frame says."""
+
+    code: int
+    reason: str
+
+
+class Fragments:
+    """The data frames of one message, joined when its last one is there.
+
+    Args:
+        limit: the most bytes of a whole message.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._count = 0
+        self._is_open = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message was begun and not ended."""
+        return self._is_open
+
+    def check_header(self, opcode: int, length: int) -> None:
+        """Check a data frame's header before its payload is read.
+
+        Raises:
+            ProtocolFault: 1003 for binary data, 1002 for a frame out of order, 1009 when the
+                message is over its limits.
+        """
+        if opcode == BINARY:
+            raise ProtocolFault(UNSUPPORTED_DATA, "the peer sent binary data; MCP is text")
+        if (opcode == CONTINUATION) != self._is_open:
+            raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a continuation out of order")
+        size = self._size + length
+        if size > self.limit:
+            raise ProtocolFault(
+                MESSAGE_TOO_BIG,
+                f"the peer sent a message of {size} bytes or more, over the limit of {self.limit}",
+                size,
+            )
+        if self._count >= MAX_FRAGMENTS:
+            raise ProtocolFault(
+                MESSAGE_TOO_BIG,
+                f"the peer sent a message of more than {MAX_FRAGMENTS} fragments",
+                size,
+            )
+
+    def add(self, payload: bytes, is_last: bool) -> bytes | None:
+        """Add a data frame; return the whole message when this was its last frame."""
+        if is_last and not self._is_open:
+            return payload
+        if payload:
+            self._parts.append(payload)
+            self._size += len(payload)
+        self._count += 1
+        self._is_open = True
+        if not is_last:
+            return None
+        whole = b"".join(self._parts)
+        self._parts, self._size, self._count, self._is_open = [], 0, 0, False
+        return whole
+
+
+class FrameBuffer(websocket.frame_buffer):
+    """websocket-client's frame parser over our bytes, with every header checked at once.
+
+    The parser may be left by an exception of ``receive`` at any byte and taken up again: a piece
+    is taken from the buffer only when it is there as a whole.
+
+    Args:
+        receive: gives the next bytes, b"" at the end of the stream; it may raise.
+        max_message_size: the most bytes of a whole message.
+        head: bytes that were received already.
+    """
+
+    def __init__(
+        self, receive: Callable[[], bytes], max_message_size: int, head: bytes = b""
+    ) -> None:
+        super().__init__(self._refuse_direct_read, skip_utf8_validation=True)
+        self.fragments = Fragments(max_message_size)
+        self._receive = receive
+        self._bytes = head
+        self._position = 0
+        self._pieces: list[bytes] = []
+        self._pieces_size = 0
+
+    def recv_header(self) -> None:
+        """Take and check the first two bytes of a frame."""
+        super().recv_header()
+        if self.header is not None:
+            _check_header(self.header)
+
+    def recv_length(self) -> None:
+        """Take the length of a frame and hold it against the limits."""
+        super().recv_length()
+        if self.header is not None and self.length is not None:
+            opcode: int = self.header[4]
+            if opcode < CLOSE:
+                self.fragments.check_header(opcode, self.length)
+
+    def recv_strict(self, bufsize: int) -> bytes:
+        """Take exactly so many bytes."""
+        end = self._position + bufsize
+        piece = self._bytes[self._position : end]
+        if len(piece) == bufsize:
+            self._position = end
+            return piece
+        return self._take_slowly(bufsize)
+
+    def _take_slowly(self, size: int) -> bytes:
+        while self._pieces_size + len(self._bytes) - self._position < size:
+            rest = self._bytes[self._position :]
+            if rest:
+                self._pieces.append(rest)
+                self._pieces_size += len(rest)
+            self._bytes, self._position = b"", 0
+            self._bytes = self._receive()
+            if not self._bytes:
+                raise EOFError
+        missing = size - self._pieces_size
+        start = self._position
+        self._pieces.append(self._bytes[start : start + missing])
+        self._position = start + missing
+        whole = b"".join(self._pieces)
+        self._pieces, self._pieces_size = [], 0
+        return whole
+
+    @staticmethod
+    def _refuse_direct_read(_size: int) -> bytes:
+        raise AssertionError("all reading goes through recv_strict")
+
+
+def _check_header(header: tuple[int, ...]) -> None:
+    fin, rsv1, rsv2, rsv3, opcode, has_mask, length_bits = header
+    if rsv1 or rsv2 or rsv3:
+        raise ProtocolFault(PROTOCOL_ERROR, "the peer set a reserved bit without an extension")
+    if has_mask:
+        raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a masked frame; only clients mask")
+    if opcode not in websocket.ABNF.OPCODES:
+        raise ProtocolFault(PROTOCOL_ERROR, f"the peer sent the reserved opcode {opcode}")
+    if opcode >= CLOSE:
+        if not fin:
+            raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a fragmented control frame")
+        if length_bits > CONTROL_PAYLOAD_LIMIT:
+            raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a control frame over 125 bytes")
+
+
+def parse_close(payload: bytes) -> CloseFrame:
+    """Read the payload of a close frame (RFC 6455, 5.5.1).
+
+    Returns:
+        The code (1005 where the frame has none) and the reason, decoded with replacement.
+
+    Raises:
+        ProtocolFault: a lone byte, or a code that must not be sent.
+    """
+    if not payload:
+        return CloseFrame(NO_STATUS, "")
+    if len(payload) == 1:
+        raise ProtocolFault(PROTOCOL_ERROR, "the peer sent half a close code")
+    code = int.from_bytes(payload[:2], "big")
+    return CloseFrame(code, payload[2 : 2 + REASON_LIMIT].decode("utf-8", errors="replace"))
+
+
+class MaskKeys:
+    """Mask keys in bulk, unpredictable as RFC 6455, 5.3 asks. Any thread may take one."""
+
+    def __init__(self) -> None:
+        self._keys: list[bytes] = []
+
+    def __call__(self, _length: int = MASK_KEY_BYTES) -> bytes:
+        """The next key; none is given out twice."""
+        while True:
+            try:
+                return self._keys.pop()
+            except IndexError:
+                pool = os.urandom(MASK_POOL_BYTES)
+                self._keys = [key for (key,) in struct.iter_unpack("4s", pool)]
+
+
+def encode_frame(payload: bytes, opcode: int, keys: MaskKeys) -> bytes:
+    """One whole masked frame."""
+    frame = websocket.ABNF.create_frame(payload, opcode)
+    frame.get_mask_key = keys
+    return frame.format()
