@@ -1,0 +1,1 @@
+"""The life of a connection: the only floor with threads and locks."""

@@ -1,0 +1,205 @@
+"""A call: one request as its caller holds it, over all the links that it may live through."""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import attrs
+
+from ..deadline import Deadline
+from ..errors import MCPCancelledError, MCPError
+from ..protocol.messages import RequestId
+
+if TYPE_CHECKING:
+    from .link import Link
+
+__all__ = ["Call", "CallSpec", "Keeper", "Owner"]
+
+_sequence: Final = itertools.count(1)
+
+
+class Owner(enum.Enum):
+    """Who alone may settle a call; changed under the state lock."""
+
+    CALLER = "caller"
+    OUTBOX = "outbox"
+    WRITER = "writer"
+    PENDING = "pending table"
+    SETTLED = "settled"
+
+
+@attrs.frozen(kw_only=True)
+class CallSpec:
+    """What a call asks for.
+
+    Args:
+        method: the method.
+        params: its params as JSON text, from ``encode_params``.
+        repeatable: whether a second execution does no harm.
+        limit: the deadline of everything: queueing, replays, waiting; None where ``answer_limit``
+            bounds it from the write on.
+        answer_limit: seconds from the write to the answer; None for no such limit.
+        wants_answer: False for a notification.
+        queueable: False fails the call instead of letting it wait for another link.
+        watched: True has the heartbeat expire it, because no caller waits for it.
+    """
+
+    method: str
+    params: str
+    repeatable: bool
+    limit: Deadline | None
+    answer_limit: float | None = None
+    wants_answer: bool = True
+    queueable: bool = True
+    watched: bool = False
+
+
+class Keeper(Protocol):
+    """What a call needs of the connection that carries it."""
+
+    def cancel(self, call: Call) -> bool:
+        """Withdraw the call; False when it is settled already."""
+
+    def wait(self, call: Call, deadline: Deadline) -> None:
+        """Wait until the call is settled or the deadline is over."""
+
+    def run_callback(self, function: Callable[[Future[Any]], object], call: Call) -> None:
+        """Run a done callback on the events thread."""
+
+
+class Call(Future[Any]):
+    """One request and its outcome: a ``concurrent.futures.Future`` that outlives lost links.
+
+    Safe to use from any thread. ``result()`` gives the answer's ``result`` object or raises the
+    error of the call; ``cancel()`` withdraws it. Done callbacks run on the events thread, never
+    on the thread that reads the link.
+    """
+
+    def __init__(self, spec: CallSpec, keeper: Keeper) -> None:
+        super().__init__()
+        self._keeper = keeper
+        self.sequence = next(_sequence)
+        self.method = spec.method
+        self.params = spec.params
+        self.repeatable = spec.repeatable
+        self.wants_answer = spec.wants_answer
+        self.queueable = spec.queueable
+        self.watched = spec.watched
+        self.answer_limit = spec.answer_limit
+        self.deadline = spec.limit
+        self.created_at = time.monotonic()
+        self.queued_at: float | None = None
+        self.written_at: float | None = None
+        self.replays = 0
+        self.owner = Owner.CALLER
+        self.queued = False
+        """Whether it stands in the outbox, which it leaves after its last byte was written."""
+        self.drained = False
+        """Whether it was written from the outbox, so that it counts in the drain window."""
+        self._rung = False
+        self.link: Link | None = None
+        self.request_id: RequestId | None = None
+        self.history: list[tuple[float, str]] = []
+        """What happened to it: (``time.monotonic``, word), oldest first."""
+
+    @property
+    def call_id(self) -> str:
+        """A name that stays the same over replays, unlike the id of the request."""
+        return f"call-{self.sequence}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of its params on the wire, which the outbox counts."""
+        text = self.params
+        return len(self.method) + (len(text) if text.isascii() else len(text.encode()))
+
+    def note(self, word: str) -> None:
+        """Add a word to the history."""
+        self.history.append((time.monotonic(), word))
+
+    def cancel(self) -> bool:
+        """Withdraw the call, and tell the server where its dialect can.
+
+        Returns:
+            True when the call is withdrawn: ``result()`` then raises MCPCancelledError. False
+            when it was settled already.
+        """
+        return self._keeper.cancel(self)
+
+    def conclude_cancelled(self) -> None:
+        """End the future as cancelled; only for whoever settles the call."""
+        # Future.cancel() alone leaves wait() and as_completed() hanging.
+        super().cancel()
+        self.set_running_or_notify_cancel()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the outcome.
+
+        Args:
+            timeout: seconds to wait here; None waits until the call is settled. The call itself
+                goes on when this is over.
+
+        Returns:
+            The answer's ``result`` object; None for a notification.
+
+        Raises:
+            TimeoutError: not settled within ``timeout``.
+            MCPError: the call failed; its kind tells how.
+        """
+        self._keeper.wait(self, Deadline(timeout))
+        return self.outcome()
+
+    def outcome(self) -> Any:
+        """Return or raise what a settled call came to; TimeoutError when it is not settled."""
+        if self.cancelled():
+            raise MCPCancelledError(self.method)
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the outcome and return the error; None when the call succeeded."""
+        self._keeper.wait(self, Deadline(timeout))
+        if self.cancelled():
+            return MCPCancelledError(self.method)
+        return super().exception(0)
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Have a function called with this call once it is settled, on the events thread.
+
+        Args:
+            fn: takes the call; called at once, in this thread, when the call is settled already.
+        """
+        if self.done():
+            super().add_done_callback(fn)
+        else:
+            # The settling thread may be the one that reads the link; user code must not block it.
+            super().add_done_callback(lambda _: self._keeper.run_callback(fn, self))
+
+    def wait_settled(self, timeout: float | None) -> bool:
+        """Wait until it is settled or somebody rings ``ring``; whether it is settled."""
+        with self._condition:
+            if not self.done() and not self._rung:
+                self._condition.wait(timeout)
+            self._rung = False
+        return self.done()
+
+    def ring(self) -> None:
+        """Wake whoever waits in ``wait_settled``."""
+        with self._condition:
+            self._rung = True
+            self._condition.notify_all()
+
+    def conclude(self, outcome: Any) -> None:
+        """Settle with a result, or with an error when the outcome is one."""
+        if isinstance(outcome, MCPError):
+            self.set_exception(outcome)
+        else:
+            self.set_result(outcome)
+
+    def __repr__(self) -> str:
+        fate = self.owner.value if not self.done() else "settled"
+        return f"<Call {self.call_id} {self.method} {fate}>"

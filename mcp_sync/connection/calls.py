@@ -1,0 +1,238 @@
+"""The calls of a connection, wherever they stand, and the rules by which each is settled once.
+
+One owner word per call says who alone may settle it; it changes under the state lock. A loss skips
+a call that is being written: its writer resolves it. This room writes and reads nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..errors import (
+    MCPClosedError,
+    MCPConnectionLost,
+    MCPError,
+    MCPMessageTooLarge,
+    MCPQueueFullError,
+    MCPTimeoutError,
+)
+from ..protocol.messages import RequestId, encode_notification, encode_params
+from ..protocol.peer import Peer
+from ..states import ConnectionState
+from .call import Call, Owner
+from .expiry import Expiry
+from .gate import Decision, Gate
+from .link import Link, Loss
+from .outbox import Outbox
+from .why import reason_of
+
+__all__ = ["Calls"]
+
+_MESSAGE_TOO_BIG: Final = 1009
+
+
+class Calls:
+    """The pending table, the outbox and the settling of calls. Safe for any thread."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.peer: Peer[Call] = Peer()
+        self.outbox = Outbox()
+        self.expiry = Expiry(gate)
+        self.room_wanted = 0
+        """How many threads wait for settled calls to make room; changed under the lock."""
+
+    def register(self, link: Link, call: Call) -> None:
+        """Make the calling thread the writer of a call. Holds the lock."""
+        call.owner = Owner.WRITER
+        call.link = link
+        if call.wants_answer:
+            call.request_id = link.dialect.request_id(self.peer.next_number())
+            self.peer.register(call.request_id, call)
+
+    def is_full(self) -> bool:
+        """Whether ``max_pending`` calls are unanswered. Holds the lock."""
+        return len(self.peer) >= self._gate.config.max_pending
+
+    def is_idle(self) -> bool:
+        """Whether nothing is queued, being written or unanswered. Holds the lock."""
+        return not self.outbox and not self.peer
+
+    def take_answered(self, request_id: RequestId, link: Link) -> Call | None:
+        """Take a call whose answer came; the caller then concludes it outside the lock."""
+        gate = self._gate
+        with gate.lock:
+            call = self.peer.take(request_id)
+            if call is not None:
+                link.concluding = call
+                call.owner = Owner.SETTLED
+                # An answer proves that the last byte was written, before its writer says so.
+                self.outbox.discard(call)
+                now = time.monotonic()
+                gate.stats.call_answered(now - (call.written_at or now))
+                if self.room_wanted:
+                    gate.changed.notify_all()
+        return call
+
+    def settle(self, call: Call, outcome: Any, decision: Decision) -> None:
+        """Settle a call that its owner let go of. Holds the lock; the future follows after it.
+
+        Args:
+            call: a call that stands in neither queue nor table any more.
+            outcome: its result, or an MCPError; None for a notification.
+            decision: the block under the lock.
+        """
+        assert call.owner is not Owner.SETTLED
+        call.owner = Owner.SETTLED
+        if isinstance(outcome, MCPTimeoutError):
+            self._gate.stats.call_timed_out(call.method, outcome.sent, time.monotonic())
+        elif isinstance(outcome, MCPError):
+            self._gate.stats.call_failed(type(outcome).__name__, time.monotonic())
+        decision.later(call.conclude, outcome)
+        self._after_settling(call, decision)
+
+    def _after_settling(self, call: Call, decision: Decision) -> None:
+        if self.room_wanted:
+            self._gate.changed.notify_all()
+        link = call.link
+        if link is not None and link.leader is call:
+            # Its caller is reading the link and would not notice.
+            decision.later(link.transport.wake)
+
+    def _forget(self, call: Call) -> None:
+        if call.owner is Owner.OUTBOX:
+            self.outbox.remove(call)
+        if call.request_id is not None:
+            self.peer.withdraw(call.request_id)
+
+    def fail(self, call: Call, error: MCPError) -> None:
+        """Settle a call with an error, wherever it stands; nothing if it is settled already."""
+        with self._gate.decide() as decision:
+            if call.owner is not Owner.SETTLED:
+                self._forget(call)
+                self.settle(call, error, decision)
+
+    def cancel(self, call: Call) -> bool:
+        """Withdraw a call, and tell the server where its dialect can; False when settled."""
+        with self._gate.decide() as decision:
+            if call.owner is Owner.SETTLED:
+                return False
+            self._tell_later(call, decision)
+            self._forget(call)
+            call.owner = Owner.SETTLED
+            self._gate.stats.call_cancelled()
+            decision.later(call.conclude_cancelled)
+            self._after_settling(call, decision)
+            return True
+
+    def expire(self, call: Call) -> None:
+        """Settle a call whose deadline is over; one that is being written is its writer's."""
+        gate = self._gate
+        with gate.decide() as decision:
+            if call.owner in (Owner.SETTLED, Owner.WRITER):
+                return
+            error: MCPError = self.timeout_error(call)
+            if call.owner is Owner.OUTBOX:
+                gate.stats.call_expired()
+                if gate.is_ready() and self.is_full():
+                    limit = gate.config.max_pending
+                    error = MCPQueueFullError("table of pending calls", len(self.peer), limit)
+            self._tell_later(call, decision)
+            self._forget(call)
+            self.settle(call, error, decision)
+
+    def timeout_error(self, call: Call) -> MCPTimeoutError:
+        """The error of a call whose deadline is over. Holds the lock."""
+        sent = call.owner is Owner.PENDING
+        timeout = call.deadline.timeout if call.deadline is not None else call.answer_limit
+        if not sent and call.deadline is None:
+            timeout = self._gate.config.queue_ttl
+        return MCPTimeoutError(call.method, timeout, sent, reason_of(call, self._gate, self.outbox))
+
+    def _tell_later(self, call: Call, decision: Decision) -> None:
+        """Have the server told that nobody waits for a written call any more. Holds the lock."""
+        if call.owner is Owner.PENDING and call.link is not None:
+            decision.later(self.tell_withdrawn, call.link, call)
+
+    def tell_withdrawn(self, link: Link, call: Call) -> None:
+        """Post the dialect's cancellation; best effort, never blocks."""
+        if call.request_id is None or link.loss is not None:
+            return
+        notice = link.dialect.cancellation(call.request_id, "nobody waits for it any more")
+        if notice is not None:
+            link.transport.post(encode_notification(notice.method, encode_params(notice.params)))
+
+    def fail_queued(self, error_for: Callable[[Call], MCPError], decision: Decision) -> int:
+        """Fail every queued call that is not being written. Holds the lock.
+
+        Args:
+            error_for: gives the error for each call.
+            decision: the block under the lock.
+
+        Returns:
+            How many calls it were.
+        """
+        queued = [call for call in self.outbox if call.owner is Owner.OUTBOX]
+        for call in queued:
+            self.outbox.remove(call)
+            self.settle(call, error_for(call), decision)
+        return len(queued)
+
+    def fail_all(self, error: MCPError, decision: Decision) -> int:
+        """Fail every queued and unanswered call; how many were unsent. Holds the lock."""
+        unsent = self.fail_queued(lambda call: error, decision)
+        for call in self._take_written():
+            self.settle(call, error, decision)
+        return unsent
+
+    def _take_written(self) -> list[Call]:
+        return [call for _, call in self.peer.take_all() if call.owner is Owner.PENDING]
+
+    def link_lost(self, loss: Loss, decision: Decision) -> None:
+        """Decide about every call that was written on a lost link. Holds the lock."""
+        written = self._take_written()
+        too_big = _find_too_big(written, loss)
+        if too_big is not None:
+            written.remove(too_big)
+            self.settle(too_big, self._too_large(too_big, loss), decision)
+        again = [call for call in written if not self.after_loss(call, loss, decision)]
+        self.outbox.restore(again)
+
+    def after_loss(self, call: Call, loss: Loss, decision: Decision) -> bool:
+        """Settle a written call whose link is lost; False when it is to be sent again instead.
+
+        Holds the lock.
+        """
+        gate = self._gate
+        closed = gate.state is ConnectionState.DISCONNECTED
+        replayable = call.repeatable and call.queueable and gate.config.offline_mode
+        if replayable and not closed and call.replays < gate.config.max_replays:
+            call.replays += 1
+            call.note("replayed")
+            gate.stats.call_replayed()
+            return False
+        error: MCPError = MCPConnectionLost(
+            loss.cause, True, call.method, loss.close_code, loss.close_reason
+        )
+        self.settle(call, MCPClosedError() if closed else error, decision)
+        return True
+
+    def _too_large(self, call: Call, loss: Loss) -> MCPMessageTooLarge:
+        way_out = f"{call.method} ended the link (close code {_MESSAGE_TOO_BIG})"
+        if loss.size is None:
+            return MCPMessageTooLarge(call.size, None, "outbound", f"{way_out}; send less")
+        limit = self._gate.config.max_message_size
+        return MCPMessageTooLarge(
+            loss.size, limit, "inbound", f"{way_out}; ask for less or raise max_message_size"
+        )
+
+
+def _find_too_big(written: list[Call], loss: Loss) -> Call | None:
+    """Which call close code 1009 was about; None when that cannot be told."""
+    if loss.close_code != _MESSAGE_TOO_BIG or not written:
+        return None
+    if loss.size is None:
+        return max(written, key=lambda call: call.size)
+    return written[0] if len(written) == 1 else None

@@ -1,0 +1,417 @@
+"""A connection: what a client holds to talk to one server over many links.
+
+It joins the rooms of this floor (gate, calls, sending, receiving, reading, life, heartbeat) and
+offers what a client's life is made of: connect, initialize, call, drain, close.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from ..config import ClientConfig
+from ..deadline import Deadline
+from ..errors import (
+    MCPCancelledError,
+    MCPClosedError,
+    MCPConnectionError,
+    MCPError,
+    MCPOfflineError,
+    MCPTimeoutError,
+)
+from ..protocol.dialect import Dialect
+from ..protocol.messages import encode_params, encode_request
+from ..states import ConnectionState
+from ..transports.base import Transport
+from ..types.session import InitializeResult
+from .call import Call, CallSpec
+from .calls import Calls
+from .dispatcher import Dispatcher
+from .gate import Gate
+from .heartbeat import Heartbeat
+from .life import Life
+from .link import Link, Loss
+from .observer import Observer
+from .reader import Reader, run_handshake
+from .reading import Reading
+from .receiving import Receiver
+from .requests import ServerRequests
+from .restoring import Restorations
+from .sending import Sender
+from .stats import Stats
+from .worker import start_worker
+
+__all__ = ["Connection"]
+
+_log: Final = logging.getLogger("mcp_sync.connection")
+
+_CLOSE_SECONDS: Final = 1.0
+"""How long ``close`` waits for the peer's close frame, and then again for its own threads."""
+
+_SETTLE_SECONDS: Final = 5.0
+
+_S = ConnectionState
+
+_CONNECTED: Final = (_S.CONNECTED, _S.INITIALIZED)
+
+
+class Connection:
+    """One client's connection. Every method may be called from any thread, handlers included.
+
+    Args:
+        config: the settings.
+        dialect: what a fresh link speaks.
+        make_transport: gives an unopened transport for the settings of the moment.
+        lead: False leaves all reading to the reader thread.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        dialect: Dialect,
+        make_transport: Callable[[ClientConfig], Transport],
+        *,
+        lead: bool = True,
+    ) -> None:
+        self.dialect = dialect
+        self.dispatcher = Dispatcher()
+        self.stats = Stats(time.monotonic())
+        self.gate = Gate(config, self.stats, self.dispatcher)
+        self.calls = Calls(self.gate)
+        self.restorations = Restorations()
+        self._requests = ServerRequests()
+        self.life = Life(self.gate, self.calls, dialect, self._link_ready, self._start_threads)
+        self.observer = Observer(self.gate, self.calls, self.life)
+        self._sender = Sender(self.gate, self.calls, self.life.down, self.life.want_link)
+        self.receiver = Receiver(self.gate, self.calls, self._requests)
+        self._reading = Reading(self.gate, self.calls, self.receiver, self.life.down, lead=lead)
+        self._reader = Reader(
+            self.gate,
+            self.life,
+            self._reading,
+            self.restorations,
+            self._exchange_as_reader,
+            make_transport,
+        )
+        self._heartbeat = Heartbeat(
+            self.gate, self.calls, self.life.down, self.observer.review, self.close
+        )
+        self._threads: list[threading.Thread] = []
+
+    # The life of the link
+
+    def connect(self, timeout: float | None) -> bool:
+        """See ``BaseClient.connect``."""
+        gate, life = self.gate, self.life
+        with gate.decide() as decision:
+            if gate.state in _CONNECTED:
+                return True
+            life.open(decision)
+            before = life.generation
+
+        def is_decided() -> bool:
+            return life.generation > before or self._has_stopped()
+
+        if not gate.wait_until(is_decided, Deadline(timeout)):
+            last = life.outage.last_error
+            waiting_for = f"a connection; {gate.state}, last error: {last}" if last else "a dial"
+            raise MCPTimeoutError("connect", timeout, False, waiting_for)
+        with gate.lock:
+            if life.generation > before:
+                return True
+            if gate.state is _S.OFFLINE:
+                return False
+            error = life.closed_error()
+        raise error
+
+    def _has_stopped(self) -> bool:
+        """Whether no further dial will be made soon. Holds the lock."""
+        gate = self.gate
+        given_up = gate.state is _S.FAILED and gate.rejection is not None
+        return given_up or gate.state in (_S.OFFLINE, _S.DISCONNECTED)
+
+    def open_in_background(self) -> None:
+        """Begin to connect and return at once."""
+        with self.gate.decide() as decision:
+            self.life.open(decision)
+
+    def wait_until_ready(self, deadline: Deadline) -> bool:
+        """Wait for a ready link; False when the deadline is over first.
+
+        Raises:
+            MCPConnectionError: the client is closed, or the server refused for good.
+        """
+        gate = self.gate
+        with gate.decide() as decision:
+            if gate.is_ready():
+                return True
+            self.life.want_link(decision)
+
+        def is_decided() -> bool:
+            return gate.is_ready() or (self._has_stopped() and gate.state is not _S.OFFLINE)
+
+        gate.wait_until(is_decided, deadline)
+        with gate.lock:
+            if gate.is_ready() or not self._has_stopped() or gate.state is _S.OFFLINE:
+                return gate.is_ready()
+            error = self.life.closed_error()
+        raise error
+
+    def initialize(
+        self, client_info: Mapping[str, Any] | None, deadline: Deadline
+    ) -> InitializeResult:
+        """See ``BaseClient.initialize``."""
+        if client_info is not None:
+            self.restorations.given_client_info = client_info
+        if not self.wait_until_ready(deadline):
+            raise self._not_initialized(deadline)
+        with self.gate.lock:
+            link = self.gate.link
+        if link is None:
+            raise self._not_initialized(deadline)
+        if link.session is not None:
+            return link.session.result
+        handshake = link.dialect.handshake(self.restorations.client_info(self.gate))
+        session = run_handshake(handshake, link, self._exchange_as_caller, deadline)
+        self.restorations.handshake = True
+        self.life.initialized(link, session)
+        return session.result
+
+    def _not_initialized(self, deadline: Deadline) -> MCPError:
+        if self.gate.state is _S.OFFLINE or not deadline.is_over():
+            return self.offline_error()
+        waiting_for = f"a ready connection; the state is {self.gate.state}"
+        return MCPTimeoutError("initialize", deadline.timeout, False, waiting_for)
+
+    def session_result(self) -> InitializeResult | None:
+        """What the current link's handshake told; None without one."""
+        link = self.gate.link
+        return None if link is None or link.session is None else link.session.result
+
+    def current_dialect(self) -> Dialect:
+        """What the current link speaks; without one, what the next will begin with."""
+        link = self.gate.link
+        return self.dialect if link is None else link.dialect
+
+    def configure(self, changes: Mapping[str, Any]) -> ClientConfig:
+        """See ``BaseClient.configure``."""
+        with self.gate.decide():
+            config = self.gate.config.changed(**changes)
+            self.gate.config = config
+            self.gate.changed.notify_all()
+        return config
+
+    def reconnect(self) -> None:
+        """Drop the link and dial, or dial now instead of after the back-off."""
+        with self.gate.decide() as decision:
+            link = self.gate.link
+            if link is not None:
+                decision.later(link.transport.send_close, 1000, "reconnecting")
+                self.life.lose(link, Loss(cause="reconnect() was called"), decision)
+            self.life.open(decision)
+            self.life.hurry()
+
+    def close(self, drain: float = 0.0) -> None:
+        """See ``BaseClient.close``."""
+        if drain > 0:
+            self.drain(drain)
+        with self.gate.decide() as decision:
+            link, unsent = self.life.close(MCPClosedError(), decision)
+            self.restorations.clear()
+            threads, self._threads = self._threads, []
+        if unsent:
+            _log.warning("closed with %d calls unsent; they fail with MCPClosedError", unsent)
+        if link is not None:
+            self._await_release(link)
+        self._requests.stop()
+        self.dispatcher.stop(Deadline(_CLOSE_SECONDS))
+        patience = Deadline(_CLOSE_SECONDS)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(patience.remaining())
+
+    def _await_release(self, link: Link) -> None:
+        """Wait, within bounds, until the reader has said goodbye and closed the socket."""
+        link.stir.set()
+        link.transport.wake()
+        with self.gate.lock:
+            self.gate.changed.wait_for(lambda: link.released, _CLOSE_SECONDS)
+        link.transport.abort()
+
+    # Calls
+
+    def make_call(
+        self, method: str, params: Mapping[str, Any] | None, spec: Callable[..., CallSpec]
+    ) -> Call:
+        """Make a call of a method; nothing is sent yet.
+
+        Raises:
+            TypeError: something in the params is no JSON.
+            ValueError: a number is not finite, or the nesting impossible.
+            MCPMessageTooLarge: the server would not take a message of this size.
+        """
+        text = encode_params(params)
+        self._check_size(method, text)
+        return Call(spec(method=method, params=text), self)
+
+    def _check_size(self, method: str, text: str) -> None:
+        limit = self.dialect.max_request_size
+        if limit is not None and len(text) * 4 > limit:
+            number = self.calls.peer.next_number()
+            message = encode_request(self.dialect.request_id(number), method, text)
+            self.dialect.check_size(len(message.encode()))
+
+    def start(self, call: Call, *, may_block: bool) -> None:
+        """Write a call or queue it; see ``Sender.start``."""
+        if not self.gate.config.offline_mode and not self.gate.is_ready():
+            self._connect_for(call, may_block)
+        elif self.gate.state is _S.DISCONNECTED and not self.life.was_closed:
+            self.open_in_background()
+        self._sender.start(call, may_block=may_block)
+
+    def _connect_for(self, call: Call, may_block: bool) -> None:
+        """Without a queue, a caller that may wait waits here, and any other is refused."""
+        if self.gate.state is _S.DISCONNECTED and self.life.was_closed:
+            return
+        if not may_block:
+            raise self.offline_error()
+        deadline = call.deadline or Deadline(call.answer_limit)
+        if not self.wait_until_ready(deadline):
+            waiting_for = f"a connection; the state is {self.gate.state}"
+            raise MCPTimeoutError(call.method, deadline.timeout, False, waiting_for)
+
+    def offline_error(self) -> MCPOfflineError:
+        """The error of a call that is not to wait for a link."""
+        last, outage = self.life.outage.last_error, self.life.outage
+        error = None if last is None else str(last)
+        return MCPOfflineError(
+            self.gate.unready_for(), len(self.calls.outbox), error, outage.attempt
+        )
+
+    def settle(self, call: Call) -> Any:
+        """Wait for a call within its deadline, as its caller; returns or raises its outcome."""
+        deadline = call.deadline or Deadline(None)
+        try:
+            self._reading.wait(call, deadline)
+            if not call.done():
+                self.calls.expire(call)
+                # A writer of this call has the same deadline, and settles it.
+                call.wait_settled(_SETTLE_SECONDS)
+            return call.outcome()
+        except BaseException:  # an interrupt of the caller withdraws this call alone
+            if not call.done():
+                self.calls.cancel(call)
+            raise
+
+    def cancel(self, call: Call) -> bool:
+        """Withdraw a call; False when it is settled already."""
+        return self.calls.cancel(call)
+
+    def wait(self, call: Call, deadline: Deadline) -> None:
+        """Wait until a call is settled or the deadline is over."""
+        self._reading.wait(call, deadline)
+
+    def run_callback(self, function: Callable[[Future[Any]], object], call: Call) -> None:
+        """Run a done callback of a call on the events thread."""
+        self.dispatcher.post(function, call)
+        self.dispatcher.kick()
+
+    def drain(self, timeout: float | None) -> bool:
+        """See ``BaseClient.drain``."""
+        with self.gate.decide() as decision:
+            if self.calls.outbox and self.gate.state is not _S.DISCONNECTED:
+                self.life.want_link(decision)
+            self.calls.room_wanted += 1
+        try:
+            return self.gate.wait_until(self.calls.is_idle, Deadline(timeout))
+        finally:
+            with self.gate.lock:
+                self.calls.room_wanted -= 1
+
+    def clear_queue(self) -> int:
+        """Fail every queued call with MCPCancelledError; how many they were."""
+        with self.gate.decide() as decision:
+            return self.calls.fail_queued(
+                lambda call: MCPCancelledError(call.method, "the offline queue was cleared"),
+                decision,
+            )
+
+    def unsettled(self) -> list[Call]:
+        """The calls that are queued, being written or unanswered, oldest first."""
+        with self.gate.lock:
+            calls = {*self.calls.outbox, *self.calls.peer}
+        return sorted(calls, key=lambda call: call.sequence)
+
+    def position(self, call: Call) -> int:
+        """Where a call stands in the queue, from 1; 0 when it is not queued (any more)."""
+        with self.gate.lock:
+            return self.calls.outbox.position(call) if call in self.calls.outbox else 0
+
+    # One message on a given link
+
+    def _exchange_as_reader(
+        self,
+        link: Link,
+        method: str,
+        params: Mapping[str, Any],
+        deadline: Deadline,
+        wants_answer: bool,
+    ) -> Mapping[str, Any]:
+        return self._exchange(link, self._step(method, params, deadline, wants_answer), reads=True)
+
+    def _exchange_as_caller(
+        self,
+        link: Link,
+        method: str,
+        params: Mapping[str, Any],
+        deadline: Deadline,
+        wants_answer: bool,
+    ) -> Mapping[str, Any]:
+        return self._exchange(link, self._step(method, params, deadline, wants_answer), reads=False)
+
+    def _step(
+        self, method: str, params: Mapping[str, Any], deadline: Deadline, wants_answer: bool
+    ) -> Call:
+        spec = CallSpec(
+            method=method,
+            params=encode_params(params),
+            repeatable=False,
+            limit=deadline,
+            wants_answer=wants_answer,
+            queueable=False,
+        )
+        return Call(spec, self)
+
+    def _exchange(self, link: Link, call: Call, *, reads: bool) -> Mapping[str, Any]:
+        with self.gate.lock:
+            if link.loss is not None:
+                raise MCPConnectionError(f"{call.method}: the link is lost ({link.loss.cause})")
+            self.calls.register(link, call)
+        self._sender.write(link, call)
+        deadline = call.deadline or Deadline(None)
+        if reads:
+            self._reading.read_for(link, call, deadline)
+        result = self.settle(call)
+        return result if isinstance(result, Mapping) else {}
+
+    # Threads
+
+    def _link_ready(self, decision: Any) -> None:
+        self._sender.link_ready(decision)
+
+    def _start_threads(self) -> None:
+        with self.gate.lock:
+            missing = []
+            if not self.life.reader_alive:
+                self.life.reader_alive = True
+                missing.append(("mcp-reader", self._reader.run))
+            if not self._heartbeat.alive:
+                self._heartbeat.alive = True
+                missing.append(("mcp-heartbeat", self._heartbeat.run))
+        started = [start_worker(name, run) for name, run in missing]
+        with self.gate.lock:
+            self._threads = [*(one for one in self._threads if one.is_alive()), *started]

@@ -1,0 +1,151 @@
+"""The state gate: the one lock, the one state, the one current link.
+
+Decide under the lock, act outside it: ``decide()`` gives a block that holds the lock, and what the
+block puts off with ``later`` runs after the lock was released. Events are appended in the block,
+so that their order is the states' order, and delivered outside it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from ..config import ClientConfig
+from ..deadline import Deadline
+from ..errors import MCPError
+from ..events import ConnectionEvent
+from ..states import ConnectionState, Trigger, next_state
+from .dispatcher import Dispatcher
+from .link import Link
+from .stats import Stats
+
+__all__ = ["Decision", "Gate"]
+
+
+class Gate:
+    """Holds the lock, the state, the link and the settings of one connection. Safe for any thread.
+
+    The lock is a leaf: nothing else is acquired under it, and no send, dial, close, log handler
+    or user code runs while it is held.
+    """
+
+    _state = ConnectionState.DISCONNECTED
+
+    def __init__(self, config: ClientConfig, stats: Stats, dispatcher: Dispatcher) -> None:
+        self.config = config
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        self.stats = stats
+        self.dispatcher = dispatcher
+        self.state_since = time.monotonic()
+        self.link: Link | None = None
+        self.abandoned = False
+        """Whether the client was garbage-collected; the heartbeat then closes the connection."""
+        self.ever_ready = False
+        self.rejection: MCPError | None = None
+        """Why the state is FAILED for good, or why the attempts are used up; None otherwise."""
+        self.unready_since = time.monotonic()
+        """``time.monotonic`` since when there is no ready link; 0 while there is one."""
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state now; only ``fire`` changes it."""
+        return self._state
+
+    def decide(self) -> Decision:
+        """Begin a block that holds the lock and runs its acts after releasing it."""
+        return Decision(self)
+
+    def fire(self, trigger: Trigger) -> None:
+        """Move the state along the table. Holds the lock.
+
+        Raises:
+            IllegalTransition: the table does not allow it; nothing has changed.
+        """
+        assert self.lock.locked()
+        self._state = next_state(self._state, trigger)
+        self.state_since = time.monotonic()
+        self.note_readiness()
+
+    def note_readiness(self) -> None:
+        """Tell the statistics and the waiters that state or readiness changed. Holds the lock."""
+        assert self.lock.locked()
+        ready = self.is_ready()
+        now = time.monotonic()
+        if not ready and self.unready_since == 0.0:
+            self.unready_since = now
+        if ready:
+            self.unready_since = 0.0
+        self.stats.state_changed(self.state, ready, now)
+        self.changed.notify_all()
+
+    def announce(self, name: str, **context: Any) -> None:
+        """Append a connection event with the state as it is now. Holds the lock."""
+        assert self.lock.locked()
+        event = ConnectionEvent(name=name, state=self.state, timestamp=time.time(), context=context)
+        self.dispatcher.announce(event)
+
+    def is_ready(self) -> bool:
+        """Whether there is a ready link; a caller's "offline" is the opposite."""
+        link = self.link
+        return link is not None and link.ready
+
+    def unready_for(self) -> float:
+        """Seconds without a ready link; 0 when there is one."""
+        return time.monotonic() - self.unready_since if self.unready_since else 0.0
+
+    def abandon(self) -> None:
+        """Have the connection closed by its heartbeat; for a finalizer.
+
+        A finalizer may run in any thread in the middle of anything, also under this lock: so it
+        waits for nothing.
+        """
+        self.abandoned = True
+        if self.lock.acquire(blocking=False):
+            self.changed.notify_all()
+            self.lock.release()
+
+    def wait_until(self, condition: Callable[[], bool], deadline: Deadline) -> bool:
+        """Wait until a condition on the gate's fields holds. Holds the lock between looks.
+
+        Args:
+            condition: looks at fields alone.
+            deadline: until when to wait.
+
+        Returns:
+            Whether it holds now.
+        """
+        with self.lock:
+            return self.changed.wait_for(condition, deadline.remaining())
+
+
+class Decision:
+    """One block under the state lock, and the acts that follow it."""
+
+    __slots__ = ("_acts", "_gate")
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._acts: list[tuple[Callable[..., object], tuple[object, ...]]] = []
+
+    def later(self, act: Callable[..., object], *args: object) -> None:
+        """Put an act off until the lock is released."""
+        self._acts.append((act, args))
+
+    def __enter__(self) -> Decision:
+        self._gate.lock.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._gate.lock.release()
+        for act, args in self._acts:
+            act(*args)
+        self._gate.dispatcher.kick()

@@ -1,0 +1,92 @@
+"""One transport connection with its generation number, and what was agreed on over it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..protocol.dialect import Dialect, Session
+from ..transports.base import LinkInfo, Transport
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["Link", "Loss"]
+
+
+@attrs.frozen(kw_only=True)
+class Loss:
+    """Why a link ended.
+
+    Args:
+        cause: a short phrase without secrets.
+        close_code: the WebSocket close code; None without a close frame.
+        close_reason: the text that came with it.
+        size: bytes of the message that was too large (1009); None otherwise.
+    """
+
+    cause: str
+    close_code: int | None = None
+    close_reason: str = ""
+    size: int | None = None
+
+
+class Link:
+    """A link. Its fields change under the state lock; ``read_turn`` is held by whoever reads."""
+
+    def __init__(self, generation: int, transport: Transport, dialect: Dialect) -> None:
+        self.generation = generation
+        self.transport = transport
+        self.dialect = dialect
+        self.info = LinkInfo()
+        self.session: Session | None = None
+        self.ready = False
+        self.ready_at: float | None = None
+        self.loss: Loss | None = None
+        self.read_turn = threading.Lock()
+        self.messages_sent = 0
+        self.messages_received = 0
+        self.concluding: Call | None = None
+        """The call whose answer is being passed on; None between messages."""
+        self.leader: Call | None = None
+        """The call whose waiting caller has the read turn; None while the reader has it."""
+        self.led_at = 0.0
+        """``time.monotonic`` of the last time a waiting caller gave the read turn back."""
+        self.stir = threading.Event()
+        """Wakes a reader that stands aside; set when the link is lost."""
+        self.released = False
+        """Whether the reader has closed the descriptors."""
+        self._pongs: dict[bytes, tuple[float, Callable[[float], None]]] = {}
+        transport.on_pong = self._pong
+
+    def ping(self, payload: bytes, answered: Callable[[float], None]) -> bool:
+        """Send a ping if no writer is busy.
+
+        Args:
+            payload: tells this ping from others on the link.
+            answered: called with the round trip in seconds by whoever reads; must not block.
+
+        Returns:
+            Whether the ping was sent.
+        """
+        # Noted first: the pong may be read before ping() returns.
+        self._pongs[payload] = (time.monotonic(), answered)
+        if self.transport.ping(payload):
+            return True
+        self._pongs.pop(payload, None)
+        return False
+
+    def _pong(self, payload: bytes) -> None:
+        asked_at, answered = self._pongs.pop(payload, (0.0, None))
+        if answered is not None:
+            answered(time.monotonic() - asked_at)
+
+    def adopt(self, session: Session) -> None:
+        """Speak as a handshake agreed. Holds the lock."""
+        self.session = session
+        self.dialect = session.dialect

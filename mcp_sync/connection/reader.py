@@ -1,0 +1,186 @@
+"""The reader thread: it dials, shakes hands, receives, and closes what it opened.
+
+What to do is decided in ``life``; this thread does it, and runs no user code but the function that
+gives the headers of a dial.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..config import ClientConfig
+from ..deadline import Deadline
+from ..errors import (
+    MCPConnectionError,
+    MCPConnectionLost,
+    MCPError,
+    MCPResponseError,
+    MCPTimeoutError,
+)
+from ..protocol.dialect import Handshake, HandshakeStep, Session
+from ..transports.base import LinkDown, Transport
+from .gate import Gate
+from .life import Life
+from .link import Link
+from .reading import Reading
+from .restoring import Restorations
+
+__all__ = ["Exchange", "Reader", "run_handshake"]
+
+_log: Final = logging.getLogger("mcp_sync.connection")
+
+CLOSE_NORMAL: Final = 1000
+
+_GOODBYE_SECONDS: Final = 0.9
+
+Exchange = Callable[[Link, str, Mapping[str, Any], Deadline, bool], Mapping[str, Any]]
+"""Sends one message on a link that need not be ready and returns the result, or raises."""
+
+
+class Reader:
+    """What the ``mcp-reader`` thread runs; it alone opens and releases transports."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        life: Life,
+        reading: Reading,
+        restorations: Restorations,
+        exchange: Exchange,
+        make_transport: Callable[[ClientConfig], Transport],
+    ) -> None:
+        self._gate = gate
+        self._life = life
+        self._reading = reading
+        self._restorations = restorations
+        self._exchange = exchange
+        self._make_transport = make_transport
+
+    def run(self) -> None:
+        """Dial and serve links until there is nothing more to dial."""
+        while self._life.next_dial():
+            deadline = Deadline(self._gate.config.connect_timeout)
+            transport = self._new_transport()
+            if transport is None:
+                continue
+            link = None
+            try:
+                link = self._dial(transport, deadline)
+                if link is not None:
+                    self._serve(link, deadline)
+                    self._say_goodbye(link)
+            finally:
+                transport.abort()
+                transport.release()
+                if link is not None:
+                    self._life.released(link)
+
+    def _new_transport(self) -> Transport | None:
+        try:
+            return self._make_transport(self._gate.config)
+        except MCPError as error:
+            self._life.dial_failed(None, error)
+        except Exception as error:  # the user's headers function may raise anything
+            _log.exception("the headers for a dial could not be had")
+            failure = MCPConnectionError(f"headers() raised {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._life.dial_failed(None, failure)
+        return None
+
+    def _dial(self, transport: Transport, deadline: Deadline) -> Link | None:
+        if not self._life.begin_dial(transport):
+            return None
+        try:
+            info = transport.open(deadline)
+        except MCPError as error:
+            self._life.dial_failed(transport, error)
+        except LinkDown as down:
+            self._life.dial_failed(transport, MCPConnectionLost(down.cause, False))
+        else:
+            return self._life.dialed(transport, info)
+        return None
+
+    def _serve(self, link: Link, deadline: Deadline) -> None:
+        try:
+            while link.loss is None:
+                if not link.ready and self._needs_preparing(link):
+                    self._prepare(link, deadline)
+                else:
+                    self._reading.listen(link)
+                    # The dial's own deadline covers a handshake that follows at once, no later one.
+                    deadline = Deadline(self._gate.config.connect_timeout)
+        except LinkDown as down:
+            self._life.down(link, down)
+
+    def _say_goodbye(self, link: Link) -> None:
+        """Close in order, if this client closed: our frame, then the peer's (RFC 6455, 7.1.2)."""
+        if not self._life.was_closed or not link.transport.send_close(CLOSE_NORMAL):
+            return
+        deadline = Deadline(_GOODBYE_SECONDS)
+        try:
+            while not deadline.is_over():
+                link.transport.receive(deadline)
+        except LinkDown:
+            return
+
+    def _needs_preparing(self, link: Link) -> bool:
+        return self._life.handshake_wanted or not link.dialect.handshake_required
+
+    def _prepare(self, link: Link, deadline: Deadline) -> None:
+        try:
+            session = None
+            if link.dialect.handshake_required or self._restorations.handshake:
+                handshake = link.dialect.handshake(self._restorations.client_info(self._gate))
+                session = run_handshake(handshake, link, self._exchange, deadline)
+                self._restorations.handshake = True
+            for method, params in self._restorations.requests():
+                self._restore(link, method, params, deadline)
+        except MCPTimeoutError as error:
+            failure = MCPConnectionError(f"the handshake was not answered in time: {error}")
+            failure.__cause__ = error
+            self._life.unprepared(link, failure)
+        except MCPError as error:
+            self._life.unprepared(link, error)
+        else:
+            self._life.prepared(link, session)
+
+    def _restore(
+        self, link: Link, method: str, params: Mapping[str, Any], deadline: Deadline
+    ) -> None:
+        try:
+            self._exchange(link, method, params, deadline, True)
+        except MCPResponseError as error:
+            _log.warning("could not restore %s after the reconnect: %s", method, error)
+
+
+def run_handshake(
+    handshake: Handshake, link: Link, exchange: Exchange, deadline: Deadline
+) -> Session:
+    """Drive a dialect's handshake over a link.
+
+    Args:
+        handshake: the generator.
+        link: the link.
+        exchange: sends a message and returns its result.
+        deadline: of the whole handshake.
+
+    Returns:
+        The session that was agreed on.
+
+    Raises:
+        MCPError: the handshake failed.
+    """
+    try:
+        step: HandshakeStep = next(handshake)
+        while True:
+            try:
+                result = exchange(link, step.method, step.params, deadline, step.wants_answer)
+            except MCPResponseError as error:
+                step = handshake.throw(error)
+            else:
+                step = handshake.send(result)
+    except StopIteration as done:
+        session: Session = done.value
+        return session

@@ -1,0 +1,153 @@
+"""Who reads a link: a caller that waits for its answer, or the reader thread while nobody waits.
+
+A caller that reads its own answer saves the switch between threads, which costs more than the
+rest of a call. Whoever holds ``link.read_turn`` receives; what it receives for others wakes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ..deadline import Deadline
+from ..transports.base import LinkDown
+from .call import Call, Owner
+from .calls import Calls
+from .gate import Gate
+from .link import Link
+from .receiving import Receiver
+
+__all__ = ["Reading"]
+
+_ASIDE_SECONDS: Final = 0.005
+"""How long the reader thread leaves the link to callers after one of them has read it."""
+
+
+class Reading:
+    """Decides who reads. Safe for any number of threads.
+
+    Args:
+        gate: of the connection.
+        calls: of the connection.
+        receiver: takes what was read.
+        report_down: is told of a link that ended while it was read.
+        lead: False leaves all reading to the reader thread.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        calls: Calls,
+        receiver: Receiver,
+        report_down: Callable[[Link, LinkDown], None],
+        *,
+        lead: bool = True,
+    ) -> None:
+        self._gate = gate
+        self._calls = calls
+        self._receiver = receiver
+        self._report_down = report_down
+        self._lead_allowed = lead
+        self._followers: dict[Call, None] = {}
+
+    def wait(self, call: Call, deadline: Deadline) -> None:
+        """Wait until a call is settled or the deadline is over, reading the link if nobody does."""
+        while not call.done():
+            link = call.link
+            if self._may_lead(link, call):
+                self._lead(link, call, deadline)  # type: ignore[arg-type]  # _may_lead saw a link
+            else:
+                self._follow(call, deadline)
+            if deadline.is_over():
+                return
+
+    def _may_lead(self, link: Link | None, call: Call) -> bool:
+        return (
+            self._lead_allowed
+            and link is not None
+            and link.ready
+            and call.owner is Owner.PENDING
+            and link.read_turn.acquire(blocking=False)
+        )
+
+    def _could_lead(self, link: Link | None, call: Call) -> bool:
+        may = self._lead_allowed and link is not None and link.ready
+        return may and call.owner is Owner.PENDING and not link.read_turn.locked()  # type: ignore[union-attr]
+
+    def _lead(self, link: Link, call: Call, deadline: Deadline) -> None:
+        link.leader = call
+        try:
+            self.read_for(link, call, deadline)
+        finally:
+            link.leader = None
+            link.led_at = time.monotonic()
+            link.read_turn.release()
+            self._hand_over()
+
+    def read_for(self, link: Link, call: Call, deadline: Deadline) -> None:
+        """Receive until a call is settled, the link is lost or the deadline is over.
+
+        The caller has the read turn, or is the reader thread on a link that is not yet ready.
+        """
+        try:
+            while not call.done() and link.loss is None and not deadline.is_over():
+                text = link.transport.receive(deadline)
+                if text is not None:
+                    self._accept(link, text)
+        except LinkDown as down:
+            self._report_down(link, down)
+
+    def _accept(self, link: Link, text: str) -> None:
+        try:
+            self._receiver.accept(link, text)
+        except BaseException:  # an interrupt: what was read and not yet passed on is gone
+            self._receiver.abandon(link)
+            self._report_down(link, LinkDown("interrupted while a message was taken in"))
+            raise
+
+    def _follow(self, call: Call, deadline: Deadline) -> None:
+        with self._gate.lock:
+            self._followers[call] = None
+        try:
+            # A leader that left before this call was in the list has rung nobody.
+            if not self._could_lead(call.link, call):
+                call.wait_settled(deadline.remaining())
+        finally:
+            with self._gate.lock:
+                self._followers.pop(call, None)
+            if not call.done():
+                # Rung and gone, by its deadline or an interrupt: somebody else must read.
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Wake one caller that waits for an answer, so that it reads on."""
+        if not self._followers:
+            return
+        with self._gate.lock:
+            heirs = (call for call in self._followers if self._could_lead(call.link, call))
+            heir = next(heirs, None)
+        if heir is not None:
+            heir.ring()
+
+    def listen(self, link: Link) -> None:
+        """Receive and pass on one message as the reader thread, or stand aside for callers.
+
+        Raises:
+            LinkDown: the link is lost.
+        """
+        idle = time.monotonic() - link.led_at >= _ASIDE_SECONDS
+        if not (idle and link.read_turn.acquire(blocking=False)):
+            link.stir.wait(_ASIDE_SECONDS)
+            return
+        try:
+            text = link.transport.receive(None)
+            followed = bool(self._followers)
+            if text is not None:
+                self._accept(link, text)
+        finally:
+            link.read_turn.release()
+        if followed and self._lead_allowed:
+            # A caller has had its answer from this thread; the next one it shall read itself.
+            link.led_at = time.monotonic()
+            self._hand_over()

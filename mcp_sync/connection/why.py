@@ -1,0 +1,42 @@
+"""What a call waits for, in one short true sentence."""
+
+from __future__ import annotations
+
+import time
+
+from .call import Call, Owner
+from .gate import Gate
+from .outbox import Outbox
+
+__all__ = ["reason_of"]
+
+
+def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
+    """Say what a call waits for. Holds the lock.
+
+    Args:
+        call: an unsettled call.
+        gate: of its connection.
+        outbox: of its connection.
+
+    Returns:
+        The rest of a sentence that begins with "waiting for".
+    """
+    now = time.monotonic()
+    link = call.link
+    if call.owner is Owner.PENDING and link is not None and call.written_at is not None:
+        heard = now - link.transport.last_inbound
+        written = now - call.written_at
+        return f"an answer: written {written:.1f} s ago, last inbound byte {heard:.1f} s ago"
+    if call.owner is Owner.WRITER:
+        return "the server to take the request's bytes"
+    if call.owner is not Owner.OUTBOX:
+        return "its turn to be written"
+    place = f"queued at position {outbox.position(call)} of {len(outbox)}"
+    if gate.is_ready():
+        return f"its turn: {place}"
+    return f"a connection: {place}, {gate.state} and without a ready link for {_ago(gate)}"
+
+
+def _ago(gate: Gate) -> str:
+    return f"{gate.unready_for():.1f} s"
