@@ -265,9 +265,7 @@ class BaseClient:
         call = self._make_call(
             method, params, idempotent, limit=Deadline(limit), queueable=offline != "raise"
         )
-        connection = self._connection
-        connection.start(call, may_block=True)
-        result: dict[str, Any] = connection.settle(call)
+        result: dict[str, Any] = self._connection.perform(call)
         return result
 
     def _require_link(self, timeout: Timeout) -> None:
@@ -336,8 +334,7 @@ class BaseClient:
         limit = Deadline(self.config.request_timeout)
         if self._connection.gate.is_ready():
             call = self._make_call(method, params, None, limit=limit, wants_answer=False)
-            self._connection.start(call, may_block=True)
-            self._connection.settle(call)
+            self._connection.perform(call)
             return
         call = self._make_call(method, params, None, limit=None, wants_answer=False, watched=True)
         self._connection.start(call, may_block=False)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..deadline import Deadline
 from ..errors import (
     MCPClosedError,
     MCPConnectionLost,
@@ -52,6 +53,17 @@ class Calls:
             call.request_id = link.dialect.request_id(self.peer.next_number())
             self.peer.register(call.request_id, call)
 
+    def wait_settled(self, condition: Callable[[], bool], limit: Deadline) -> bool:
+        """Wait until settled calls, or a change of readiness, made a condition true.
+
+        Holds the lock, and lets go of it while waiting.
+        """
+        self.room_wanted += 1
+        try:
+            return self._gate.settled.wait_for(condition, limit.remaining())
+        finally:
+            self.room_wanted -= 1
+
     def is_full(self) -> bool:
         """Whether ``max_pending`` calls are unanswered. Holds the lock."""
         return len(self.peer) >= self._gate.config.max_pending
@@ -73,7 +85,7 @@ class Calls:
                 now = time.monotonic()
                 gate.stats.call_answered(now - (call.written_at or now))
                 if self.room_wanted:
-                    gate.changed.notify_all()
+                    gate.settled.notify_all()
         return call
 
     def settle(self, call: Call, outcome: Any, decision: Decision) -> None:
@@ -95,7 +107,7 @@ class Calls:
 
     def _after_settling(self, call: Call, decision: Decision) -> None:
         if self.room_wanted:
-            self._gate.changed.notify_all()
+            self._gate.settled.notify_all()
         link = call.link
         if link is not None and link.leader is call:
             # Its caller is reading the link and would not notice.

@@ -167,7 +167,7 @@ class Connection:
         """See ``BaseClient.initialize``."""
         if client_info is not None:
             self.restorations.given_client_info = client_info
-        if not self.wait_until_ready(deadline):
+        if self.gate.state is _S.OFFLINE or not self.wait_until_ready(deadline):
             raise self._not_initialized(deadline)
         with self.gate.lock:
             link = self.gate.link
@@ -292,20 +292,24 @@ class Connection:
             self.gate.unready_for(), len(self.calls.outbox), error, outage.attempt
         )
 
-    def settle(self, call: Call) -> Any:
-        """Wait for a call within its deadline, as its caller; returns or raises its outcome."""
-        deadline = call.deadline or Deadline(None)
+    def perform(self, call: Call) -> Any:
+        """Write a call and wait for it within its deadline; returns or raises its outcome."""
         try:
-            self._reading.wait(call, deadline)
-            if not call.done():
-                self.calls.expire(call)
-                # A writer of this call has the same deadline, and settles it.
-                call.wait_settled(_SETTLE_SECONDS)
-            return call.outcome()
+            self.start(call, may_block=True)
+            return self._settle(call)
         except BaseException:  # an interrupt of the caller withdraws this call alone
             if not call.done():
                 self.calls.cancel(call)
             raise
+
+    def _settle(self, call: Call) -> Any:
+        deadline = call.deadline or Deadline(None)
+        self._reading.wait(call, deadline)
+        if not call.done():
+            self.calls.expire(call)
+            # Whoever writes it has the same deadline, and settles it.
+            call.wait_settled(_SETTLE_SECONDS)
+        return call.outcome()
 
     def cancel(self, call: Call) -> bool:
         """Withdraw a call; False when it is settled already."""
@@ -325,12 +329,7 @@ class Connection:
         with self.gate.decide() as decision:
             if self.calls.outbox and self.gate.state is not _S.DISCONNECTED:
                 self.life.want_link(decision)
-            self.calls.room_wanted += 1
-        try:
-            return self.gate.wait_until(self.calls.is_idle, Deadline(timeout))
-        finally:
-            with self.gate.lock:
-                self.calls.room_wanted -= 1
+            return self.calls.wait_settled(self.calls.is_idle, Deadline(timeout))
 
     def clear_queue(self) -> int:
         """Fail every queued call with MCPCancelledError; how many they were."""
@@ -395,7 +394,7 @@ class Connection:
         deadline = call.deadline or Deadline(None)
         if reads:
             self._reading.read_for(link, call, deadline)
-        result = self.settle(call)
+        result = self._settle(call)
         return result if isinstance(result, Mapping) else {}
 
     # Threads

@@ -7,8 +7,10 @@ so that their order is the states' order, and delivered outside it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -36,8 +38,12 @@ class Gate:
 
     def __init__(self, config: ClientConfig, stats: Stats, dispatcher: Dispatcher) -> None:
         self.config = config
-        self.lock = threading.Lock()
+        # An RLock, because only its owner can release it: an interrupt cannot leak it.
+        self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
+        """Notified when the state, the readiness or the plans change."""
+        self.settled = threading.Condition(self.lock)
+        """Notified when calls were settled and somebody waits for that, or readiness changed."""
         self.stats = stats
         self.dispatcher = dispatcher
         self.state_since = time.monotonic()
@@ -65,14 +71,14 @@ class Gate:
         Raises:
             IllegalTransition: the table does not allow it; nothing has changed.
         """
-        assert self.lock.locked()
+        assert self.is_locked()
         self._state = next_state(self._state, trigger)
         self.state_since = time.monotonic()
         self.note_readiness()
 
     def note_readiness(self) -> None:
         """Tell the statistics and the waiters that state or readiness changed. Holds the lock."""
-        assert self.lock.locked()
+        assert self.is_locked()
         ready = self.is_ready()
         now = time.monotonic()
         if not ready and self.unready_since == 0.0:
@@ -81,12 +87,17 @@ class Gate:
             self.unready_since = 0.0
         self.stats.state_changed(self.state, ready, now)
         self.changed.notify_all()
+        self.settled.notify_all()
 
     def announce(self, name: str, **context: Any) -> None:
         """Append a connection event with the state as it is now. Holds the lock."""
-        assert self.lock.locked()
+        assert self.is_locked()
         event = ConnectionEvent(name=name, state=self.state, timestamp=time.time(), context=context)
         self.dispatcher.announce(event)
+
+    def is_locked(self) -> bool:
+        """Whether this thread holds the lock; helpers that need it assert so."""
+        return self.lock._is_owned()  # type: ignore[attr-defined,no-any-return]
 
     def is_ready(self) -> bool:
         """Whether there is a ready link; a caller's "offline" is the opposite."""
@@ -129,14 +140,20 @@ class Decision:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._acts: list[tuple[Callable[..., object], tuple[object, ...]]] = []
+        self._acts: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
 
     def later(self, act: Callable[..., object], *args: object) -> None:
         """Put an act off until the lock is released."""
         self._acts.append((act, args))
 
     def __enter__(self) -> Decision:
-        self._gate.lock.acquire()
+        lock = self._gate.lock
+        try:
+            lock.acquire()
+        except BaseException:  # an interrupt may strike after the lock was taken
+            with contextlib.suppress(RuntimeError):
+                lock.release()
+            raise
         return self
 
     def __exit__(
@@ -146,6 +163,15 @@ class Decision:
         traceback: TracebackType | None,
     ) -> None:
         self._gate.lock.release()
-        for act, args in self._acts:
-            act(*args)
+        self._act()
         self._gate.dispatcher.kick()
+
+    def _act(self) -> None:
+        try:
+            while self._acts:
+                act, args = self._acts.popleft()
+                act(*args)
+        finally:
+            # After an interrupt the other calls of this decision must still hear of their fate.
+            if self._acts:
+                self._act()

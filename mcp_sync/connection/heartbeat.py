@@ -24,6 +24,9 @@ _SECOND_LOOK_SECONDS: Final = 0.25
 """Between the first look at a silent link and the verdict: this process may have been suspended,
 with the peer's bytes waiting in the kernel."""
 
+_REVIEW_SECONDS: Final = 1.0
+"""At most so often the connection's health is looked at, which takes a whole snapshot."""
+
 _PAYLOAD: Final = b"mcp_sync"
 
 
@@ -48,7 +51,7 @@ class Heartbeat:
         gate: of the connection.
         calls: whose deadlines are watched.
         report_down: is told of a link that is silent.
-        review: looks at the connection's health once in a while.
+        review: looks at the connection's health; whether anybody wants to know of it.
         close: closes a connection whose client was forgotten.
     """
 
@@ -57,7 +60,7 @@ class Heartbeat:
         gate: Gate,
         calls: Calls,
         report_down: Callable[[Link, LinkDown], None],
-        review: Callable[[], None],
+        review: Callable[[], bool],
         close: Callable[[], object],
     ) -> None:
         self._gate = gate
@@ -65,6 +68,7 @@ class Heartbeat:
         self._report_down = report_down
         self._review = review
         self._close = close
+        self._review_at = 0.0
         self._pulse: _Pulse | None = None
         self.alive = False
         """Whether the thread runs; changed under the lock."""
@@ -84,6 +88,8 @@ class Heartbeat:
                 due = self._calls.expiry.next_due()
                 if due is not None:
                     next_beat = min(next_beat, due)
+                if self._review_at > time.monotonic():
+                    next_beat = min(next_beat, self._review_at)
                 link = gate.link
                 if link is (self._pulse.link if self._pulse else None):
                     gate.changed.wait(max(0.0, next_beat - time.monotonic()))
@@ -95,8 +101,10 @@ class Heartbeat:
             over = self._calls.expiry.take_due()
         for call in over:
             self._calls.expire(call)
-        self._review()
         now = time.monotonic()
+        if now >= self._review_at:
+            is_watched = self._review()
+            self._review_at = now + (_REVIEW_SECONDS if is_watched else 0.0)
         if link is None:
             self._pulse = None
             return now + self._gate.config.heartbeat_interval

@@ -341,6 +341,13 @@ class Life:
             past.bytes_received + link.transport.bytes_received,
         )
 
+    def crashed(self, fault: Exception) -> None:
+        """The reader thread met a fault of ours: nobody may wait for it any more."""
+        error = MCPConnectionError(f"internal fault, please report it: {fault!r}")
+        with self._gate.decide() as decision:
+            self.reader_alive = False
+            self.close(error, decision)
+
     def released(self, link: Link) -> None:
         """The reader has closed the link's descriptors."""
         with self._gate.lock:

@@ -76,16 +76,17 @@ class Observer:
             failures.append(f"no pong within {deadline.timeout:g} s")
             return None
 
-    def review(self) -> None:
-        """Announce ``degraded`` or ``recovered`` when that has changed."""
+    def review(self) -> bool:
+        """Announce ``degraded`` or ``recovered`` when that has changed; whether anybody listens."""
         dispatcher = self._gate.dispatcher
         if not (dispatcher.wants("degraded") or dispatcher.wants("recovered")):
-            return
+            return False
         reasons = degradations(self.statistics())
         with self._gate.decide():
             if bool(reasons) != self._degraded:
                 self._degraded = bool(reasons)
                 self._gate.announce("degraded" if reasons else "recovered", reasons=reasons)
+        return True
 
     def _gauges(self) -> Gauges:
         gate, calls = self._gate, self._calls

@@ -60,6 +60,13 @@ class Reader:
 
     def run(self) -> None:
         """Dial and serve links until there is nothing more to dial."""
+        try:
+            self._run()
+        except Exception as fault:  # a fault of ours must leave no caller waiting
+            _log.exception("the reader failed")
+            self._life.crashed(fault)
+
+    def _run(self) -> None:
         while self._life.next_dial():
             deadline = Deadline(self._gate.config.connect_timeout)
             transport = self._new_transport()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
@@ -19,6 +20,8 @@ from .link import Link
 from .worker import start_worker
 
 __all__ = ["Sender"]
+
+_log: Final = logging.getLogger("mcp_sync.connection")
 
 _UNLIMITED: Final = Deadline(None)
 
@@ -166,7 +169,8 @@ class Sender:
 
         if gate.config.overflow == "block" and not has_room():
             limit = call.deadline or Deadline(call.answer_limit)
-            self._wait_for_room(lambda: has_room() or self._refusal(call) is not None, limit)
+            calls = self._calls
+            calls.wait_settled(lambda: has_room() or self._refusal(call) is not None, limit)
             refusal = self._refusal(call)
             if refusal is not None:
                 return refusal
@@ -194,14 +198,6 @@ class Sender:
             config.offline_queue_max_bytes,
         )
 
-    def _wait_for_room(self, condition: Callable[[], bool], limit: Deadline) -> None:
-        calls = self._calls
-        calls.room_wanted += 1
-        try:
-            self._gate.changed.wait_for(condition, limit.remaining())
-        finally:
-            calls.room_wanted -= 1
-
     def _attend(self, decision: Decision) -> None:
         """See to it that a queue with calls in it is drained. Holds the lock."""
         if not self._gate.is_ready():
@@ -224,7 +220,10 @@ class Sender:
                 claimed = self._next_queued(started, count)
             if claimed is None:
                 return
-            self.write(*claimed)
+            try:
+                self.write(*claimed)
+            except Exception:  # a fault of ours: this call was withdrawn, the others go on
+                _log.exception("could not write %s", claimed[1].method)
             count += 1
 
     def _next_queued(self, started: float, count: int) -> tuple[Link, Call] | None:
@@ -243,7 +242,7 @@ class Sender:
                 call.drained = True
                 calls.register(link, call)
                 return link, call
-            self._wait_for_room(
+            calls.wait_settled(
                 lambda link=link: link.loss is not None or self._is_window_open(link),  # type: ignore[misc]
                 _UNLIMITED,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import MCPProtocolError
 
@@ -30,6 +30,12 @@ __all__ = [
 ]
 
 RequestId = int | str
+"""The id of a request; never null, so that every request can be answered."""
+
+# Made once: json.dumps would make an encoder for each call.
+_encode: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
 
 
 class Request(NamedTuple):
@@ -91,12 +97,7 @@ def encode_params(params: Mapping[str, Any] | None) -> str:
     if not isinstance(params, Mapping):
         raise TypeError(f"params must be a mapping or None, not {type(params).__name__}")
     try:
-        text = json.dumps(
-            params if isinstance(params, dict) else dict(params),
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-        )
+        text = _encode(params if type(params) is dict else dict(params))
     except (TypeError, ValueError, RecursionError) as error:
         raise _explain(params, error) from error
     if not text.isascii() and not _is_utf8(text):
