@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
-import atexit
+import abc
+import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar, overload
+from typing import Any, Final, Literal, Self, overload
 
+from .client_events import EventSource
 from .config import ClientConfig, OfflineMode, check_plain_authorization
 from .connection.call import Call, CallSpec
 from .connection.connection import Connection
+from .connection.dispatcher import Dispatcher
 from .connection.resolver import resolve
 from .deadline import Deadline
-from .events import EventHandler, EventName, NotificationHandler
 from .offline import OfflineResponse
+from .process_hooks import track
 from .protocol.dialect import Dialect
 from .states import ConnectionState
 from .transports.base import Transport
@@ -29,8 +32,6 @@ from .types.session import ClientDescription, InitializeResult
 from .types.statistics import ConnectionStatistics
 
 __all__ = ["UNSET", "BaseClient", "Unset"]
-
-HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 
 class Unset:
@@ -45,10 +46,8 @@ UNSET: Final = Unset()
 
 Timeout = float | None | Unset
 
-_open_clients: weakref.WeakSet[BaseClient] = weakref.WeakSet()
 
-
-class BaseClient:
+class BaseClient(EventSource):
     """A blocking client that lives across many links. May be shared between threads.
 
     It is made once and connects when it is told to, or with its first call. While the server is
@@ -83,11 +82,15 @@ class BaseClient:
             heartbeat_interval=heartbeat_interval,
             **settings,
         )
-        self._connection = Connection(config, self._make_dialect(), _make_transport)
-        self._finalizer = weakref.finalize(self, self._connection.gate.abandon)
-        # At exit the whole client is closed instead, with a bound.
-        self._finalizer.atexit = False
-        _open_clients.add(self)
+        self._adopt(Connection(config, self._make_dialect(), _make_transport))
+        track(self)
+
+    def _adopt(self, connection: Connection) -> None:
+        """Use this connection, which is closed when the client is forgotten."""
+        self._connection = connection
+        finalizer = weakref.finalize(self, _abandon, connection)
+        # At exit the client is closed whole instead.
+        finalizer.atexit = False
 
     @classmethod
     def from_settings(cls, config: ClientConfig) -> Self:
@@ -101,8 +104,24 @@ class BaseClient:
         """
         return cls(**config.as_settings())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A client travels to another process as its settings; it connects there anew.
+        return type(self).from_settings, (self.config,)
+
+    @abc.abstractmethod
     def _make_dialect(self) -> Dialect:
-        raise TypeError("BaseClient speaks no dialect; use MCPClient or CompareblocksClient")
+        """What this kind of client speaks."""
+
+    def _dispatcher(self) -> Dispatcher:
+        return self._connection.dispatcher
+
+    def _close_at_exit(self, deadline: Deadline) -> None:
+        if self.get_connection_state() is not ConnectionState.DISCONNECTED:
+            _warn_unclosed(self._connection)
+            self._connection.close(patience=deadline)
+
+    def _renew_in_child(self) -> None:
+        self._adopt(self._connection.renewed_in_child())
 
     # The life of the connection
 
@@ -370,6 +389,21 @@ class BaseClient:
         """The calls that are queued or not yet answered, oldest first."""
         return self._connection.unsettled()
 
+    def why(self, call: Call | str | None = None) -> str:
+        """Say what waiting calls wait for.
+
+        Args:
+            call: a call or its id; None tells of every unsettled call, one a line.
+
+        Returns:
+            A short true sentence for each call; also for one that is settled or unknown.
+        """
+        if isinstance(call, Call):
+            return f"{call.call_id} {call.method} waits for {self._connection.why(call)}"
+        waiting = [one for one in self.pending_requests() if call in (None, one.call_id)]
+        nothing = f"{call} is not waiting" if call else "no call is waiting"
+        return "\n".join(map(self.why, waiting)) or nothing
+
     def cancel(self, call_id: str) -> bool:
         """Withdraw a call by its id.
 
@@ -395,71 +429,6 @@ class BaseClient:
             How many they were.
         """
         return self._connection.clear_queue()
-
-    # Events
-
-    @overload
-    def on(self, event: EventName) -> Callable[[HandlerT], HandlerT]: ...
-
-    @overload
-    def on(self, event: EventName, handler: EventHandler) -> EventHandler: ...
-
-    def on(self, event: str, handler: EventHandler | None = None) -> Any:
-        """Have a function called at every event of a kind; also as a decorator.
-
-        Handlers run one after another on the thread ``mcp-events``; they may call the client.
-
-        Args:
-            event: one of ``EVENT_NAMES``.
-            handler: takes a ``ConnectionEvent``; may be a coroutine function. None makes this a
-                decorator.
-
-        Returns:
-            The handler, or the decorator.
-
-        Raises:
-            ValueError: there is no such event; the error lists them.
-        """
-        return self._register(partial(self._connection.dispatcher.on, event), handler)
-
-    def once(self, event: str, handler: EventHandler | None = None) -> Any:
-        """Have a function called at the next event of a kind alone; otherwise like ``on``."""
-        register = partial(self._connection.dispatcher.on, event, once=True)
-        return self._register(register, handler)
-
-    def off(self, event: str, handler: EventHandler) -> bool:
-        """Take a handler away; whether it was there."""
-        return self._connection.dispatcher.off(event, handler)
-
-    def on_notification(self, method: str, handler: NotificationHandler | None = None) -> Any:
-        """Have a function called at every notification of a method; also as a decorator.
-
-        Args:
-            method: the notification's method; "*" takes all.
-            handler: takes a ``NotificationEvent``; may be a coroutine function. None makes this
-                a decorator.
-
-        Returns:
-            The handler, or the decorator.
-        """
-        register = partial(self._connection.dispatcher.on_notification, method)
-        return self._register(register, handler)
-
-    def off_notification(self, method: str, handler: NotificationHandler) -> bool:
-        """Take a handler of notifications away; whether it was there."""
-        return self._connection.dispatcher.off_notification(method, handler)
-
-    @staticmethod
-    def _register(register: Callable[[Any], None], handler: Any) -> Any:
-        if handler is not None:
-            register(handler)
-            return handler
-
-        def decorate(function: HandlerT) -> HandlerT:
-            register(function)
-            return function
-
-        return decorate
 
     # What it is and how it does
 
@@ -558,9 +527,14 @@ def _make_transport(config: ClientConfig) -> Transport:
     return WebSocketTransport(settings, resolve)
 
 
-@atexit.register
-def _close_at_exit() -> None:
-    """Close what a script forgot to close, so that unsent calls are told of."""
-    for client in list(_open_clients):
-        if client.get_connection_state() is not ConnectionState.DISCONNECTED:
-            client.close()
+def _abandon(connection: Connection) -> None:
+    """A client was forgotten without being closed; runs in whatever thread collects it."""
+    if connection.gate.state is not ConnectionState.DISCONNECTED:
+        connection.gate.abandon()
+        _warn_unclosed(connection)
+
+
+def _warn_unclosed(connection: Connection) -> None:
+    where = mask_url(connection.gate.config.server_url)
+    message = f"unclosed MCP client of {where}; use 'with', or call close()"
+    warnings.warn(message, ResourceWarning, stacklevel=2)

@@ -6,22 +6,33 @@ in a TOML file; this room does not know what any of them is used for.
 
 from __future__ import annotations
 
-import math
+import json
+import logging
 import os
 import ssl
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import attrs
 
 from ._version import __version__
+from .deadline import LONGEST_WAIT
 from .errors import MCPConfigurationError
-from .transports.headers import check_headers
+from .transports.headers import check_headers, check_subprotocols
 from .transports.url import mask_url, parse_websocket_url
 
-__all__ = ["ClientConfig", "Headers", "OfflineMode", "Overflow"]
+__all__ = [
+    "ClientConfig",
+    "Headers",
+    "OfflineMode",
+    "Overflow",
+    "check_client_info",
+    "check_plain_authorization",
+]
+
+_log: Final = logging.getLogger("mcp_sync.config")
 
 MIB: Final = 1024 * 1024
 
@@ -39,18 +50,15 @@ ENVIRONMENT_PREFIX: Final = "MCP_SYNC_"
 _Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _seconds(*, optional: bool = False, zero: bool = False) -> _Validator:
-    rule = f"must be a finite number of seconds {'from' if zero else 'above'} 0"
+def _seconds(*, optional: bool = False) -> _Validator:
+    rule = f"must be a number of seconds above 0, at most {LONGEST_WAIT}"
     rule += ", or None" if optional else ""
 
     def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if optional and value is None:
             return
-        if not _number(value) or value < 0 or (value == 0 and not zero):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 < value <= LONGEST_WAIT:
             raise MCPConfigurationError(attribute.name, value, rule)
 
     return validate
@@ -87,7 +95,7 @@ def _headers(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         # The value is not shown: it may hold a token.
         rule = "must be a mapping of header names to values, or a function that returns one"
         raise MCPConfigurationError(attribute.name, type(value).__name__, rule)
-    check_headers(value)
+    check_headers(value, attribute.name)
 
 
 def _ssl_context(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -95,20 +103,30 @@ def _ssl_context(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise MCPConfigurationError(attribute.name, value, "must be an ssl.SSLContext or None")
 
 
-def _subprotocols(_: Any, attribute: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
-    if not all(isinstance(name, str) and name and name.isascii() for name in value):
-        raise MCPConfigurationError(attribute.name, value, "must hold non-empty ASCII names")
+def _subprotocols(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple):
+        raise MCPConfigurationError(attribute.name, value, "must be a name or a list of names")
+    check_subprotocols(value, attribute.name)
 
 
 def _client_info(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
-        rule = "must be a mapping with at least 'name' and 'version'"
-        raise MCPConfigurationError(attribute.name, value, rule)
+    check_client_info(value, attribute.name)
 
 
-def _names(value: object) -> tuple[object, ...]:
-    # A lone string would fall apart into letters.
-    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    # A lone string would fall apart into letters; anything else is left for the validator.
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list | tuple) else value  # type: ignore[return-value]
+
+
+def _own_headers(value: Headers) -> Any:
+    return value if callable(value) else _own(value)
+
+
+def _own(value: Any) -> Any:
+    # The caller's mapping may change after it was checked.
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @attrs.frozen
@@ -117,7 +135,7 @@ class ClientConfig:
 
     Args:
         server_url: where the server is: ``ws://`` or ``wss://``.
-        reconnect_attempts: retries after the first dial of every outage.
+        reconnect_attempts: retries after the first dial of every outage; 0 for none.
         reconnect_delay: seconds; the back-off starts from it and doubles.
         request_timeout: seconds a call may take when it is given no timeout of its own.
         heartbeat_interval: seconds between pings.
@@ -133,7 +151,8 @@ class ClientConfig:
             or waits for a place until the call's deadline ("block").
         queue_ttl: seconds a submitted call may wait in the queue; None waits until it is settled
             or the client is closed.
-        max_replays: how often a call that is safe to repeat is sent again after a lost link.
+        max_replays: how often a call that is safe to repeat is sent again after a lost link; 0
+            for never.
         trust_tool_hints: True counts tools as safe to repeat that say so of themselves.
         max_message_size: bytes of the largest inbound message that is accepted.
         max_pending: calls written and not yet answered at the most; one more waits for a place.
@@ -141,8 +160,9 @@ class ClientConfig:
         ssl_context: for ``wss://``; None verifies against the system's authorities.
         allow_insecure_auth: True permits an Authorization header over plain ``ws://`` to a host
             that is not this machine.
-        subprotocols: what the upgrade offers, in order of preference.
-        client_info: who the client says it is in the handshake.
+        subprotocols: what the upgrade offers, in order of preference; a name or a list of names.
+        client_info: who the client says it is in the handshake: a name, a version and whatever
+            else, as JSON.
 
     Raises:
         MCPConfigurationError: a value is impossible; the error names it, the rule and the value.
@@ -152,14 +172,12 @@ class ClientConfig:
         default="ws://localhost:8765", validator=_url, repr=lambda url: repr(mask_url(url))
     )
     reconnect_attempts: int = attrs.field(default=5, validator=_count(0))
-    reconnect_delay: float = attrs.field(default=2.0, validator=_seconds(zero=True))
+    reconnect_delay: float = attrs.field(default=2.0, validator=_seconds())
     request_timeout: float = attrs.field(default=30.0, validator=_seconds())
     heartbeat_interval: float = attrs.field(default=30.0, validator=_seconds())
     connect_timeout: float = attrs.field(default=10.0, validator=_seconds(), kw_only=True)
     heartbeat_timeout: float = attrs.field(default=20.0, validator=_seconds(), kw_only=True)
-    max_reconnect_delay: float = attrs.field(
-        default=60.0, validator=_seconds(zero=True), kw_only=True
-    )
+    max_reconnect_delay: float = attrs.field(default=60.0, validator=_seconds(), kw_only=True)
     offline_mode: bool = attrs.field(default=True, validator=_flag, kw_only=True)
     start_offline: bool = attrs.field(default=False, validator=_flag, kw_only=True)
     offline_queue_limit: int = attrs.field(default=1000, validator=_count(1), kw_only=True)
@@ -173,7 +191,12 @@ class ClientConfig:
     max_message_size: int = attrs.field(default=16 * MIB, validator=_count(1), kw_only=True)
     max_pending: int = attrs.field(default=4096, validator=_count(1), kw_only=True)
     headers: Headers = attrs.field(
-        factory=dict, validator=_headers, kw_only=True, repr=False, hash=False
+        factory=dict,
+        converter=_own_headers,
+        validator=_headers,
+        kw_only=True,
+        repr=False,
+        hash=False,
     )
     ssl_context: ssl.SSLContext | None = attrs.field(
         default=None, validator=_ssl_context, kw_only=True
@@ -184,15 +207,16 @@ class ClientConfig:
     )
     client_info: Mapping[str, Any] = attrs.field(
         factory=lambda: {"name": "mcp_sync", "version": __version__},
+        converter=_own,
         validator=_client_info,
         kw_only=True,
         hash=False,
     )
 
     def __attrs_post_init__(self) -> None:
-        if callable(self.headers):
-            return
-        check_plain_authorization(self.server_url, self.headers, self.allow_insecure_auth)
+        # What a function returns is checked when it is asked.
+        headers = {} if callable(self.headers) else self.headers
+        check_plain_authorization(self.server_url, headers, self.allow_insecure_auth)
 
     def as_settings(self) -> dict[str, Any]:
         """Give the settings by their names, as a client's constructor takes them."""
@@ -210,7 +234,7 @@ class ClientConfig:
         Raises:
             MCPConfigurationError: a name is unknown or a value impossible.
         """
-        _refuse_unknown(changes, "configure()")
+        _refuse_unknown(changes)
         return attrs.evolve(self, **changes)
 
     @classmethod
@@ -222,25 +246,21 @@ class ClientConfig:
             **overrides: settings that win over the variables.
 
         Returns:
-            The settings; what no variable names has its default. ``MCP_SYNC_PROFILES`` with
-            ``MCP_SYNC_PROFILE`` name a TOML file and a profile in it that come first.
+            The settings; what no variable names has its default. ``MCP_SYNC_PROFILES`` names a
+            TOML file and ``MCP_SYNC_PROFILE`` a profile in it ("default" if unset) that come
+            first. A variable with the prefix that is no setting is logged as a WARNING.
 
         Raises:
-            MCPConfigurationError: a variable's text cannot be read as its setting.
+            MCPConfigurationError: a variable's text cannot be read as its setting, or the profile
+                cannot be had.
         """
         variables = os.environ if environ is None else environ
-        settings: dict[str, Any] = {}
-        profiles = variables.get(f"{ENVIRONMENT_PREFIX}PROFILES")
-        if profiles is not None:
-            name = variables.get(f"{ENVIRONMENT_PREFIX}PROFILE", "default")
-            settings.update(_read_profile(Path(profiles), name))
-        for name, read in _FROM_TEXT.items():
-            text = variables.get(ENVIRONMENT_PREFIX + name.upper())
-            if text is not None:
-                settings[name] = _read_text(name, text, read)
-        settings.update(overrides)
-        _refuse_unknown(settings, "the environment")
-        return cls(**settings)
+        settings = _read_environment_profile(variables)
+        for variable, text in variables.items():
+            if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _PROFILE_VARIABLES:
+                settings.update(_read_variable(variable, text))
+        _refuse_unknown(overrides)
+        return cls(**{**settings, **overrides})
 
     @classmethod
     def from_profile(
@@ -260,24 +280,45 @@ class ClientConfig:
             MCPConfigurationError: the file cannot be read, has no such profile, or holds a
                 setting that is unknown or impossible.
         """
-        settings = {**_read_profile(Path(path), name), **overrides}
-        _refuse_unknown(settings, f"profile {name}")
-        return cls(**settings)
+        _refuse_unknown(overrides)
+        return cls(**{**_read_profile(Path(path), name), **overrides})
+
+
+def check_client_info(info: object, setting: str = "client_info") -> None:
+    """Check who a client says it is in the handshake (MCP 2025-11-25, ``Implementation``).
+
+    Args:
+        info: what is to be sent.
+        setting: how the setting is called in the error.
+
+    Raises:
+        MCPConfigurationError: it is no mapping with the texts "name" and "version", or no JSON.
+    """
+    texts = [info.get("name"), info.get("version")] if isinstance(info, Mapping) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        rule = "must be a mapping with at least 'name' and 'version', both texts"
+        raise MCPConfigurationError(setting, info, rule)
+    try:
+        json.dumps(info, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MCPConfigurationError(setting, info, f"must be JSON: {error}") from error
 
 
 def check_plain_authorization(url: str, headers: Mapping[str, str], allowed: bool) -> None:
     """Refuse to send credentials in the clear to another machine.
 
     Args:
-        url: where they would be sent.
+        url: where they would be sent; a user or password in it are credentials, too.
         headers: what would be sent.
         allowed: whether the user asked for it (``allow_insecure_auth``).
 
     Raises:
-        MCPConfigurationError: an Authorization header would cross a network unencrypted.
+        MCPConfigurationError: a URL's user, an Authorization header or a cookie would cross a
+            network unencrypted.
     """
     target = parse_websocket_url(url, "server_url")
-    carries = any(name.lower() in ("authorization", "cookie") for name in headers)
+    in_headers = any(name.lower() in ("authorization", "cookie") for name in headers)
+    carries = in_headers or target.authorization is not None
     if carries and not (allowed or target.is_secure or target.is_loopback):
         rule = (
             "would carry credentials unencrypted; use wss://, or allow_insecure_auth=True "
@@ -286,12 +327,12 @@ def check_plain_authorization(url: str, headers: Mapping[str, str], allowed: boo
         raise MCPConfigurationError("server_url", mask_url(url), rule)
 
 
-def _refuse_unknown(settings: Mapping[str, Any], where: str) -> None:
+def _refuse_unknown(settings: Mapping[str, Any], where: str = "setting") -> None:
     known = [field.name for field in attrs.fields(ClientConfig)]
     for name in settings:
         if name not in known:
-            rule = f"is no setting ({where}); the settings are {', '.join(known)}"
-            raise MCPConfigurationError("setting", name, rule)
+            rule = f"is no setting of a client; the settings are {', '.join(known)}"
+            raise MCPConfigurationError(where, name, rule)
 
 
 def _read_flag(text: str) -> bool:
@@ -307,37 +348,47 @@ def _read_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-_FROM_TEXT: Final[Mapping[str, Callable[[str], Any]]] = {
-    "server_url": str,
-    "reconnect_attempts": int,
-    "reconnect_delay": float,
-    "request_timeout": float,
-    "heartbeat_interval": float,
-    "connect_timeout": float,
-    "heartbeat_timeout": float,
-    "max_reconnect_delay": float,
-    "offline_mode": _read_flag,
-    "start_offline": _read_flag,
-    "offline_queue_limit": int,
-    "offline_queue_max_bytes": int,
-    "overflow": str,
-    "queue_ttl": _read_optional_seconds,
-    "max_replays": int,
-    "trust_tool_hints": _read_flag,
-    "max_message_size": int,
-    "max_pending": int,
-    "allow_insecure_auth": _read_flag,
-    "subprotocols": _read_names,
+_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "float | None": _read_optional_seconds,
+    "bool": _read_flag,
+    "Overflow": str,
+    "tuple[str, ...]": _read_names,
 }
+"""How the text of a variable is read, by the annotation of its setting."""
+
+_PROFILE_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}PROFILES", f"{ENVIRONMENT_PREFIX}PROFILE")
 
 
-def _read_text(name: str, text: str, read: Callable[[str], Any]) -> Any:
+def _read_variable(variable: str, text: str) -> dict[str, Any]:
+    """Give the setting that a variable holds; nothing where it is none."""
+    name = variable.removeprefix(ENVIRONMENT_PREFIX)
+    setting = attrs.fields_dict(ClientConfig).get(name.lower()) if name.isupper() else None
+    if setting is None:
+        _log.warning("ignored the variable %s, which is no setting of mcp_sync", variable)
+        return {}
+    read = _READERS.get(str(setting.type))
+    if read is None:
+        # The text is not shown: it may hold a token.
+        rule = "cannot be given as a variable; use an argument or a profile"
+        raise MCPConfigurationError(variable, "...", rule)
     try:
-        return read(text)
+        return {setting.name: read(text)}
     except (ValueError, KeyError):
         kind = {_read_flag: "true or false", int: "a whole number"}.get(read, "a number")
-        variable = ENVIRONMENT_PREFIX + name.upper()
         raise MCPConfigurationError(variable, text, f"must be {kind}") from None
+
+
+def _read_environment_profile(variables: Mapping[str, str]) -> dict[str, Any]:
+    file, name = (variables.get(variable) for variable in _PROFILE_VARIABLES)
+    if file is not None:
+        return _read_profile(Path(file), "default" if name is None else name)
+    if name is not None:
+        rule = f"needs {_PROFILE_VARIABLES[0]} to name the file that holds it"
+        raise MCPConfigurationError(_PROFILE_VARIABLES[1], name, rule)
+    return {}
 
 
 def _read_profile(path: Path, name: str) -> dict[str, Any]:
@@ -349,8 +400,12 @@ def _read_profile(path: Path, name: str) -> dict[str, Any]:
         raise MCPConfigurationError("profiles file", str(path), rule) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MCPConfigurationError("profiles file", str(path), f"is not TOML: {error}") from error
-    profiles = document.get("profiles")
-    if not isinstance(profiles, dict) or not isinstance(profiles.get(name), dict):
-        known = ", ".join(profiles) if isinstance(profiles, dict) else "none"
-        raise MCPConfigurationError("profile", name, f"is not in {path}; it has: {known}")
-    return dict(profiles[name])
+    tables = document.get("profiles")
+    profiles = tables if isinstance(tables, dict) else {}
+    settings = profiles.get(name)
+    if not isinstance(settings, dict):
+        known = ", ".join(known for known in profiles if isinstance(profiles[known], dict))
+        rule = f"is no table [profiles.{name}] in {path}; it has: {known or 'none'}"
+        raise MCPConfigurationError("profile", name, rule)
+    _refuse_unknown(settings, f"profile {name}")
+    return settings

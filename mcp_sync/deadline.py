@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
+from typing import Final
 
-__all__ = ["Deadline"]
+__all__ = ["LONGEST_WAIT", "Deadline"]
+
+LONGEST_WAIT: Final = 1_000_000_000
+"""Seconds (31 years). The waits of the standard library overflow beyond; more is cut to it."""
 
 
 class Deadline:
@@ -14,17 +19,26 @@ class Deadline:
 
     Args:
         timeout: seconds from now; None for no limit; zero or less is over at once.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is NaN, which would never be over and never leave time.
     """
 
     __slots__ = ("at", "timeout")
 
     def __init__(self, timeout: float | None) -> None:
         self.timeout = timeout
-        self.at = None if timeout is None else time.monotonic() + timeout
+        self.at = None if timeout is None else time.monotonic() + _bounded(timeout)
 
     def remaining(self) -> float | None:
         """Seconds left, never below zero; None when there is no limit."""
         return None if self.at is None else max(0.0, self.at - time.monotonic())
+
+    def half(self) -> Deadline:
+        """A deadline halfway between now and this one; without a limit where this has none."""
+        left = self.remaining()
+        return Deadline(None if left is None else left / 2)
 
     def is_over(self) -> bool:
         """Whether no time is left."""
@@ -33,3 +47,13 @@ class Deadline:
     def __repr__(self) -> str:
         left = self.remaining()
         return "<Deadline none>" if left is None else f"<Deadline in {left:.3f} s>"
+
+
+def _bounded(timeout: float) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"a timeout must be a number of seconds or None, not {timeout!r}")
+    if -LONGEST_WAIT < timeout < LONGEST_WAIT:
+        return timeout
+    if math.isnan(bounded := max(min(timeout, LONGEST_WAIT), -LONGEST_WAIT)):
+        raise ValueError("a timeout must be a number of seconds or None, not NaN")
+    return bounded

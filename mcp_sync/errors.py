@@ -64,6 +64,13 @@ def shorten(text: object, limit: int = QUOTED_CHARACTERS) -> str:
     return f"{whole[:limit]}… ({len(whole)} characters)"
 
 
+def _show(value: object) -> str:
+    try:
+        return shorten(repr(value))
+    except Exception:  # noqa: BLE001  a repr may raise anything; that of a huge int does
+        return f"<{type(value).__name__}>"
+
+
 class MCPError(Exception):
     """The root of every error that mcp_sync raises on purpose."""
 
@@ -88,13 +95,14 @@ class MCPConfigurationError(MCPError, ValueError):
 
     Args:
         setting: the name of the setting.
-        value: what was given; pass a masked text where it could hold a secret.
+        value: what was given; its ``repr``, cut short, is kept. Pass a masked text where it could
+            hold a secret.
         rule: what the setting must be, as the rest of a sentence ("must be …").
     """
 
     def __init__(self, setting: str, value: object, rule: str) -> None:
         self.setting = setting
-        self.value = shorten(repr(value))
+        self.value = _show(value)
         self.rule = rule
         super().__init__(f"{setting}={self.value} {rule}")
 
@@ -146,13 +154,13 @@ class MCPConnectionRejected(MCPConnectionError):
 
 
 class MCPConnectionLost(MCPConnectionError):
-    """The link was lost under this call.
+    """The link was lost, under a call or before it was of use.
 
     Args:
         cause: why the link ended, as a short phrase.
         maybe_executed: True when the request had been written, so that the server may have
             carried it out; False when it certainly had not.
-        method: the method of the call; None when it was no call.
+        method: the method of the call; None when there was none.
         close_code: the WebSocket close code (RFC 6455, 7.4); None without a close frame.
         close_reason: the peer's reason text; "" without one.
     """
@@ -170,13 +178,13 @@ class MCPConnectionLost(MCPConnectionError):
         self.method = method
         self.close_code = close_code
         self.close_reason = close_reason
-        what = f"{method}: the connection was lost" if method else "the connection was lost"
+        sentence = f"the connection was lost ({cause})"
         if maybe_executed:
-            outcome = "the request had been sent, so the server may have executed it; "
-            outcome += "check its state before you repeat it"
-        else:
-            outcome = "the request had not been sent, so it is safe to repeat it"
-        super().__init__(f"{what} ({cause}): {outcome}")
+            sentence += ": the request had been sent, so the server may have executed it; "
+            sentence += "check its state before you repeat it"
+        elif method is not None:
+            sentence += ": the request had not been sent, so it is safe to repeat it"
+        super().__init__(sentence if method is None else f"{method}: {sentence}")
 
 
 class MCPOfflineError(MCPConnectionError):

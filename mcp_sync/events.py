@@ -38,7 +38,7 @@ EVENT_NAMES: Final[tuple[str, ...]] = get_args(EventName)
 
 @attrs.frozen(kw_only=True)
 class ConnectionEvent:
-    """Something happened to the connection. Frozen, so safe to keep and to pass on.
+    """Something happened to the connection. Frozen, and shared by all handlers of the event.
 
     Args:
         name: one of ``EVENT_NAMES``.
@@ -47,19 +47,20 @@ class ConnectionEvent:
         context: facts of this kind of event. ``failed``: ``attempt``, ``error``, ``next_delay``
             (seconds, None when no further dial is planned), ``permanent``; ``reconnecting``:
             ``attempt``; ``connected``: ``generation``, ``peer_address``; ``initialized``:
-            ``server``; ``disconnected``: ``cause``, ``close_code``, ``close_reason``; ``offline``:
-            ``attempts``, ``error``; ``degraded`` and ``recovered``: ``reasons``.
+            ``server``, ``generation``; ``disconnected``: ``cause``, ``close_code``,
+            ``close_reason``; ``offline``: ``attempts``, ``error``; ``degraded`` and
+            ``recovered``: ``reasons``.
     """
 
     name: str
     state: ConnectionState
     timestamp: float
-    context: Mapping[str, Any] = attrs.field(factory=dict)
+    context: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen(kw_only=True)
 class NotificationEvent:
-    """A notification from the server.
+    """A notification from the server. Frozen, and shared by all its handlers.
 
     Args:
         method: its method.
@@ -68,7 +69,7 @@ class NotificationEvent:
     """
 
     method: str
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = attrs.field(hash=False)
     timestamp: float
 
 

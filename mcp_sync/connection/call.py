@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -192,6 +193,13 @@ class Call(Future[Any]):
         with self._condition:
             self._rung = True
             self._condition.notify_all()
+
+    def orphan(self, error: MCPError) -> None:
+        """Fail in a forked child, where a thread that is gone may hold this future's lock."""
+        self._condition = threading.Condition()
+        self.owner = Owner.SETTLED
+        self._done_callbacks: list[Callable[[Future[Any]], object]] = []
+        self.set_exception(error)
 
     def conclude(self, outcome: Any) -> None:
         """Settle with a result, or with an error when the outcome is one."""

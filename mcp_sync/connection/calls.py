@@ -6,6 +6,7 @@ a call that is being written: its writer resolves it. This room writes and reads
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -30,6 +31,8 @@ from .outbox import Outbox
 from .why import reason_of
 
 __all__ = ["Calls"]
+
+_log: Final = logging.getLogger("mcp_sync.connection")
 
 _MESSAGE_TOO_BIG: Final = 1009
 
@@ -154,6 +157,16 @@ class Calls:
             self._tell_later(call, decision)
             self._forget(call)
             self.settle(call, error, decision)
+
+    def tell_half_time(self, call: Call) -> None:
+        """Log what a call waits for that has used up half of its time."""
+        with self._gate.lock:
+            if call.owner is Owner.SETTLED:
+                return
+            reason = reason_of(call, self._gate, self.outbox)
+        _log.info(
+            "%s %s has used half of its time, waiting for %s", call.call_id, call.method, reason
+        )
 
     def timeout_error(self, call: Call) -> MCPTimeoutError:
         """The error of a call whose deadline is over. Holds the lock."""

@@ -43,14 +43,15 @@ from .requests import ServerRequests
 from .restoring import Restorations
 from .sending import Sender
 from .stats import Stats
+from .why import reason_of
 from .worker import start_worker
 
 __all__ = ["Connection"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
-_CLOSE_SECONDS: Final = 1.0
-"""How long ``close`` waits for the peer's close frame, and then again for its own threads."""
+_CLOSE_SECONDS: Final = 2.0
+"""How long ``close`` waits for the peer's close frame, for handlers and for its own threads."""
 
 _SETTLE_SECONDS: Final = 5.0
 
@@ -67,6 +68,7 @@ class Connection:
         dialect: what a fresh link speaks.
         make_transport: gives an unopened transport for the settings of the moment.
         lead: False leaves all reading to the reader thread.
+        dispatcher: keeps the handlers; None makes a new one.
     """
 
     def __init__(
@@ -76,9 +78,12 @@ class Connection:
         make_transport: Callable[[ClientConfig], Transport],
         *,
         lead: bool = True,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
         self.dialect = dialect
-        self.dispatcher = Dispatcher()
+        self._make_transport = make_transport
+        self._lead = lead
+        self.dispatcher = dispatcher or Dispatcher()
         self.stats = Stats(time.monotonic())
         self.gate = Gate(config, self.stats, self.dispatcher)
         self.calls = Calls(self.gate)
@@ -215,10 +220,35 @@ class Connection:
             self.life.open(decision)
             self.life.hurry()
 
-    def close(self, drain: float = 0.0) -> None:
-        """See ``BaseClient.close``."""
+    def renewed_in_child(self) -> Connection:
+        """A fresh connection for a forked child, in place of this one.
+
+        Only the forking thread lives there, and it is not in here: so no lock is taken, since a
+        thread that is gone may hold it. The parent's sockets are closed without a word on them.
+        """
+        link = self.gate.link
+        for transport in (link.transport if link else None, self.life.dialing):
+            if transport is not None:
+                transport.forget()
+        for call in {*self.calls.outbox, *self.calls.peer}:
+            call.orphan(MCPClosedError(f"{call.method} was called in the parent process"))
+        # What its finalizer finds in the child: nothing that is open.
+        self.gate = Gate(self.gate.config, self.stats, self.dispatcher)
+        renewed = Connection(
+            self.gate.config,
+            self.dialect,
+            self._make_transport,
+            lead=self._lead,
+            dispatcher=self.dispatcher.renewed_in_child(),
+        )
+        renewed.receiver.wants = self.receiver.wants
+        return renewed
+
+    def close(self, drain: float = 0.0, patience: Deadline | None = None) -> None:
+        """See ``BaseClient.close``; ``patience`` bounds all but the draining (None: 2 s)."""
         if drain > 0:
             self.drain(drain)
+        patience = patience or Deadline(_CLOSE_SECONDS)
         with self.gate.decide() as decision:
             link, unsent = self.life.close(MCPClosedError(), decision)
             self.restorations.clear()
@@ -226,20 +256,19 @@ class Connection:
         if unsent:
             _log.warning("closed with %d calls unsent; they fail with MCPClosedError", unsent)
         if link is not None:
-            self._await_release(link)
+            self._await_release(link, patience)
         self._requests.stop()
-        self.dispatcher.stop(Deadline(_CLOSE_SECONDS))
-        patience = Deadline(_CLOSE_SECONDS)
+        self.dispatcher.stop(patience)
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(patience.remaining())
 
-    def _await_release(self, link: Link) -> None:
+    def _await_release(self, link: Link, patience: Deadline) -> None:
         """Wait, within bounds, until the reader has said goodbye and closed the socket."""
         link.stir.set()
         link.transport.wake()
         with self.gate.lock:
-            self.gate.changed.wait_for(lambda: link.released, _CLOSE_SECONDS)
+            self.gate.changed.wait_for(lambda: link.released, patience.remaining())
         link.transport.abort()
 
     # Calls
@@ -304,7 +333,10 @@ class Connection:
 
     def _settle(self, call: Call) -> Any:
         deadline = call.deadline or Deadline(None)
-        self._reading.wait(call, deadline)
+        self._reading.wait(call, deadline.half())
+        if not call.done():
+            self.calls.tell_half_time(call)
+            self._reading.wait(call, deadline)
         if not call.done():
             self.calls.expire(call)
             # Whoever writes it has the same deadline, and settles it.
@@ -338,6 +370,11 @@ class Connection:
                 lambda call: MCPCancelledError(call.method, "the offline queue was cleared"),
                 decision,
             )
+
+    def why(self, call: Call) -> str:
+        """See ``BaseClient.why``."""
+        with self.gate.lock:
+            return reason_of(call, self.gate, self.calls.outbox)
 
     def unsettled(self) -> list[Call]:
         """The calls that are queued, being written or unanswered, oldest first."""

@@ -228,6 +228,13 @@ class Dispatcher:
             )
         return not blocked and not waiting
 
+    def renewed_in_child(self) -> Dispatcher:
+        """A dispatcher with the same handlers for a forked child, where no thread of ours lives."""
+        renewed = Dispatcher()
+        renewed._events.take_over(self._events)
+        renewed._notifications.take_over(self._notifications)
+        return renewed
+
     def handler_names(self) -> Mapping[str, tuple[str, ...]]:
         """The names of the handlers, in order, for each event that has some.
 

@@ -75,6 +75,10 @@ class Handlers:
         with self._lock:
             self._table[key] = (*self._table.get(key, ()), registration)
 
+    def take_over(self, others: Handlers) -> None:
+        """Have the handlers of another table, whose lock may be held by a thread that is gone."""
+        self._table = dict(others._table)
+
     def remove(self, key: str, function: Callable[..., Any]) -> bool:
         """Take a handler away, however often it was registered under the key.
 

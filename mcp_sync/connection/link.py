@@ -16,7 +16,7 @@ from ..transports.base import LinkInfo, Transport
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["Link", "Loss"]
+__all__ = ["Link", "Loss", "ReadTurn"]
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +36,37 @@ class Loss:
     size: int | None = None
 
 
+class ReadTurn:
+    """The right to read a link; whoever has it receives. Safe for any number of threads.
+
+    The lock is an RLock for one property: only its owner can release it, so that an interrupt
+    between taking it and noting so cannot leak it. It is never taken twice.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.is_taken = False
+
+    def take(self) -> bool:
+        """Take the turn if it is free; whether this thread has it now."""
+        if self.is_taken:
+            return False
+        try:
+            if not self._lock.acquire(blocking=False):
+                return False
+        except BaseException:  # an interrupt may strike after the lock was taken
+            self.give_back()
+            raise
+        self.is_taken = True
+        return True
+
+    def give_back(self) -> None:
+        """Give the turn back, if this thread has it."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            self.is_taken = False
+            self._lock.release()
+
+
 class Link:
     """A link. Its fields change under the state lock; ``read_turn`` is held by whoever reads."""
 
@@ -48,7 +79,7 @@ class Link:
         self.ready = False
         self.ready_at: float | None = None
         self.loss: Loss | None = None
-        self.read_turn = threading.Lock()
+        self.read_turn = ReadTurn()
         self.messages_sent = 0
         self.messages_received = 0
         self.concluding: Call | None = None
@@ -61,6 +92,8 @@ class Link:
         """Wakes a reader that stands aside; set when the link is lost."""
         self.released = False
         """Whether the reader has closed the descriptors."""
+        self.ponged_at: float | None = None
+        """``time.monotonic`` of the last pong that answered a ping of ours; None before one."""
         self._pongs: dict[bytes, tuple[float, Callable[[float], None]]] = {}
         transport.on_pong = self._pong
 
@@ -84,7 +117,8 @@ class Link:
     def _pong(self, payload: bytes) -> None:
         asked_at, answered = self._pongs.pop(payload, (0.0, None))
         if answered is not None:
-            answered(time.monotonic() - asked_at)
+            self.ponged_at = time.monotonic()
+            answered(self.ponged_at - asked_at)
 
     def adopt(self, session: Session) -> None:
         """Speak as a handshake agreed. Holds the lock."""

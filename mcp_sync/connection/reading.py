@@ -55,35 +55,31 @@ class Reading:
         """Wait until a call is settled or the deadline is over, reading the link if nobody does."""
         while not call.done():
             link = call.link
-            if self._may_lead(link, call):
-                self._lead(link, call, deadline)  # type: ignore[arg-type]  # _may_lead saw a link
-            else:
+            if link is None or not self._lead(link, call, deadline):
                 self._follow(call, deadline)
             if deadline.is_over():
                 return
 
-    def _may_lead(self, link: Link | None, call: Call) -> bool:
-        return (
-            self._lead_allowed
-            and link is not None
-            and link.ready
-            and call.owner is Owner.PENDING
-            and link.read_turn.acquire(blocking=False)
-        )
-
     def _could_lead(self, link: Link | None, call: Call) -> bool:
-        may = self._lead_allowed and link is not None and link.ready
-        return may and call.owner is Owner.PENDING and not link.read_turn.locked()  # type: ignore[union-attr]
+        if link is None or not self._lead_allowed:
+            return False
+        return link.ready and call.owner is Owner.PENDING and not link.read_turn.is_taken
 
-    def _lead(self, link: Link, call: Call, deadline: Deadline) -> None:
-        link.leader = call
+    def _lead(self, link: Link, call: Call, deadline: Deadline) -> bool:
+        """Read the link for a call if that is possible; whether it was."""
         try:
+            if not (self._could_lead(link, call) and link.read_turn.take()):
+                return False
+            link.leader = call
             self.read_for(link, call, deadline)
         finally:
-            link.leader = None
-            link.led_at = time.monotonic()
-            link.read_turn.release()
-            self._hand_over()
+            # Also after an interrupt between taking the turn and knowing so.
+            if link.leader is call:
+                link.leader = None
+                link.led_at = time.monotonic()
+            link.read_turn.give_back()
+        self._hand_over()
+        return True
 
     def read_for(self, link: Link, call: Call, deadline: Deadline) -> None:
         """Receive until a call is settled, the link is lost or the deadline is over.
@@ -137,7 +133,7 @@ class Reading:
             LinkDown: the link is lost.
         """
         idle = time.monotonic() - link.led_at >= _ASIDE_SECONDS
-        if not (idle and link.read_turn.acquire(blocking=False)):
+        if not (idle and link.read_turn.take()):
             link.stir.wait(_ASIDE_SECONDS)
             return
         try:
@@ -146,7 +142,7 @@ class Reading:
             if text is not None:
                 self._accept(link, text)
         finally:
-            link.read_turn.release()
+            link.read_turn.give_back()
         if followed and self._lead_allowed:
             # A caller has had its answer from this thread; the next one it shall read itself.
             link.led_at = time.monotonic()

@@ -6,6 +6,7 @@ import time
 
 from .call import Call, Owner
 from .gate import Gate
+from .link import Link
 from .outbox import Outbox
 
 __all__ = ["reason_of"]
@@ -22,12 +23,11 @@ def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
     Returns:
         The rest of a sentence that begins with "waiting for".
     """
-    now = time.monotonic()
+    if call.owner is Owner.SETTLED:
+        return "nothing: it is settled"
     link = call.link
     if call.owner is Owner.PENDING and link is not None and call.written_at is not None:
-        heard = now - link.transport.last_inbound
-        written = now - call.written_at
-        return f"an answer: written {written:.1f} s ago, last inbound byte {heard:.1f} s ago"
+        return _for_an_answer(link, call.written_at)
     if call.owner is Owner.WRITER:
         return "the server to take the request's bytes"
     if call.owner is not Owner.OUTBOX:
@@ -35,8 +35,13 @@ def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
     place = f"queued at position {outbox.position(call)} of {len(outbox)}"
     if gate.is_ready():
         return f"its turn: {place}"
-    return f"a connection: {place}, {gate.state} and without a ready link for {_ago(gate)}"
+    return f"a connection: {place}, {gate.state}, no ready link for {gate.unready_for():.1f} s"
 
 
-def _ago(gate: Gate) -> str:
-    return f"{gate.unready_for():.1f} s"
+def _for_an_answer(link: Link, written_at: float) -> str:
+    now = time.monotonic()
+    heard = now - link.transport.last_inbound
+    text = f"an answer: written {now - written_at:.1f} s ago, last inbound byte {heard:.1f} s ago"
+    if link.ponged_at is not None:
+        text += f", last pong {now - link.ponged_at:.1f} s ago"
+    return text

@@ -36,7 +36,13 @@ class JobRunner:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the worker; jobs that an earlier stop left over are run first."""
+        """Start the worker; jobs that an earlier stop left over are run first.
+
+        Raises:
+            RuntimeError: a job of the run before has not ended yet.
+        """
+        if not self.join(Deadline(0)):
+            raise RuntimeError("a job of the embedded server has not ended since its last stop")
         self._stopping.clear()
         self._thread = start_worker("embedded-jobs", self._run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -92,11 +93,12 @@ def _write_line(path: Path, line: bytes) -> None:
     # the process loses nothing and leaves no half line.
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        written = os.write(descriptor, line)
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if os.write(descriptor, line) != len(line):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, "no room for a ledger entry", str(path))
     finally:
         os.close(descriptor)
-    if written != len(line):
-        raise OSError(f"{path}: only {written} of {len(line)} bytes of a ledger entry were written")
 
 
 def _load(path: Path) -> list[LedgerEntry]:

@@ -164,9 +164,11 @@ def _parse(data: str | bytes) -> JsonObject:
         raise _Refused(_PARSE_ERROR, "Parse error") from None
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise _Refused(_INVALID_REQUEST, "Invalid Request")
-    if "method" not in message and not message.keys() & {"result", "error"}:
-        raise _Refused(_INVALID_REQUEST, "Invalid Request")
-    if not isinstance(message.get("method", ""), str) or not _is_id(message.get("id", "")):
+    if "method" in message:
+        well_formed = isinstance(message["method"], str) and _is_id(message.get("id", ""))
+    else:
+        well_formed = "result" in message or "error" in message
+    if not well_formed:
         raise _Refused(_INVALID_REQUEST, "Invalid Request")
     return message
 

@@ -147,8 +147,11 @@ class ServerProcess:
             self._child.kill()
             self._reap()
 
-    def terminate(self) -> int | None:
+    def terminate(self, timeout: float = _REAP_TIMEOUT) -> int | None:
         """Ask the process to end (SIGTERM) and reap it; one that does not end in time is killed.
+
+        Args:
+            timeout: seconds that it has to end; more than the bound of a server's stop.
 
         Returns:
             The exit code, negative for a signal; None when it was not running.
@@ -156,7 +159,7 @@ class ServerProcess:
         if self._child is None:
             return None
         self._child.terminate()
-        return self._reap()
+        return self._reap(timeout)
 
     def restart(self, timeout: float = 10.0) -> None:
         """End the process if it is running, and start a new one on the same port.
@@ -198,11 +201,11 @@ class ServerProcess:
         """The id of the process, or None when it is not running."""
         return None if self._child is None else self._child.pid
 
-    def _reap(self) -> int:
+    def _reap(self, timeout: float = _REAP_TIMEOUT) -> int:
         """Wait for a process that is about to end; one that does not is killed."""
         assert self._child is not None
         try:
-            code = self._child.wait(_REAP_TIMEOUT)
+            code = self._child.wait(timeout)
         except subprocess.TimeoutExpired:
             self._child.kill()
             code = self._child.wait()

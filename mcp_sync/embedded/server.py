@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -30,7 +31,6 @@ __all__ = ["EmbeddedServer"]
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 _MAX_PORT = 65535
-_STOP_TIMEOUT = 10.0
 
 _logger = logging.getLogger(__name__)
 
@@ -99,46 +99,56 @@ class EmbeddedServer:
         """Listen, and serve until `stop`.
 
         Raises:
-            RuntimeError: it is running already.
+            RuntimeError: it is running already, or work of the last run has not ended.
             OSError: it cannot listen there, for example because the port is taken.
         """
         with self._lifecycle:
             if self._run is not None:
                 raise RuntimeError(f"the embedded server is running already, at {self.url}")
-            listener = socket.create_server((self._host, self._port))
-            self._port = listener.getsockname()[1]
-            links = Links()
-            server = serve_websockets(
-                self._handle,
-                sock=listener,
-                ping_interval=self._keepalive,
-                ping_timeout=self._keepalive,
-                close_timeout=CLOSE_TIMEOUT,
-                max_size=MAX_MESSAGE_BYTES,
-                create_connection=cast("type[ServerConnection]", links.open),
-            )
-            self._jobs.start()
-            acceptor = start_worker("embedded-accept", server.serve_forever)
-            self._run = _Run(server, links, acceptor)
+            with contextlib.ExitStack() as undo:
+                listener = undo.enter_context(socket.create_server((self._host, self._port)))
+                self._jobs.start()
+                undo.callback(self._jobs.interrupt)
+                self._run = self._serve(listener)
+                undo.pop_all()
 
-    def stop(self) -> None:
+    def _serve(self, listener: socket.socket) -> _Run:
+        self._port = listener.getsockname()[1]
+        links = Links()
+        server = serve_websockets(
+            self._handle,
+            sock=listener,
+            ping_interval=self._keepalive,
+            ping_timeout=self._keepalive,
+            close_timeout=CLOSE_TIMEOUT,
+            max_size=MAX_MESSAGE_BYTES,
+            create_connection=cast("type[ServerConnection]", links.open),
+        )
+        return _Run(server, links, start_worker("embedded-accept", server.serve_forever))
+
+    def stop(self, timeout: float = 10.0) -> None:
         """Close every connection with 1001 and end all threads; a no-op when it is not running.
 
-        Takes at most about ten seconds, and about one when a client does not answer. Work that is
-        not done is begun anew after the next `start`.
+        Takes about a second when a client does not answer. Work that is not done is begun anew
+        after the next `start`.
+
+        Args:
+            timeout: seconds that the threads have to end; a warning is logged when one does not.
         """
         with self._lifecycle:
             run, self._run = self._run, None
             if run is None:
                 return
-            deadline = Deadline(_STOP_TIMEOUT)
+            deadline = Deadline(timeout)
             run.server.socket.close()
             self._jobs.interrupt()
             over = run.links.close_all(deadline)
-            run.server.shutdown()
-            run.acceptor.join(deadline.remaining())
+            # On a thread, because it waits without a bound for the threads that are left.
+            closer = start_worker("embedded-shutdown", run.server.shutdown)
+            for thread in (closer, run.acceptor):
+                thread.join(deadline.remaining())
             if not (over and self._jobs.join(deadline)):
-                _logger.warning("threads of the embedded server did not end in %s s", _STOP_TIMEOUT)
+                _logger.warning("threads of the embedded server did not end in %s s", timeout)
 
     def __enter__(self) -> Self:
         self.start()

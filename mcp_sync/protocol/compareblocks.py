@@ -7,14 +7,15 @@ dropped without an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import MCPResponseError
+from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
 from .compareblocks_errors import compareblocks_error
 from .dialect import Dialect, Handshake, HandshakeStep, Session
-from .messages import ErrorResponse, Message, Notification, Request, RequestId, classify
+from .messages import ErrorResponse, Message, RequestId, classify
 
 __all__ = ["COMPAREBLOCKS_VERSION", "MAX_REQUEST_SIZE", "CompareblocksDialect"]
 
@@ -23,6 +24,8 @@ COMPAREBLOCKS_VERSION: Final = "1.0.0"
 
 MAX_REQUEST_SIZE: Final = 1024 * 1024
 """Bytes of UTF-8; one more closes the link with 1009."""
+
+_MCP_VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _REPEATABLE: Final = frozenset(
     {"initialize", "get_status", "get_results", "subscribe_updates", "unsubscribe_updates"}
@@ -40,9 +43,18 @@ class CompareblocksDialect(Dialect):
     health_probe: tuple[str, Mapping[str, Any]] | None = ("get_status", {})
 
     def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
-        """Initialize, which this server offers and does not require."""
+        """Initialize, which this server offers and does not require.
+
+        A date for a version is that of a standard MCP server, which knows no extractions.
+        """
         answer = yield HandshakeStep("initialize", {"clientInfo": dict(client_info)})
-        return Session(InitializeResult.from_wire(answer), self)
+        result = InitializeResult.from_wire(answer)
+        if _MCP_VERSION.fullmatch(result.protocol_version):
+            raise MCPConnectionRejected(
+                f"the server speaks MCP {result.protocol_version} and not compareblocks "
+                f"{COMPAREBLOCKS_VERSION}: use MCPClient"
+            )
+        return Session(result, self)
 
     def is_repeatable(self, method: str) -> bool:
         """Reads and subscriptions; a second submission would make a second session."""
@@ -54,10 +66,7 @@ class CompareblocksDialect(Dialect):
 
     def classify(self, raw: dict[str, Any]) -> Message:
         """A notification of this server carries an id and is told by its method alone."""
-        message = classify(raw)
-        if isinstance(message, Request):
-            return Notification(message.method, message.params)
-        return message
+        return classify(raw if raw.get("method") is None else {**raw, "id": None})
 
     def error(self, response: ErrorResponse, method: str) -> MCPResponseError:
         """The kind of error that the message's prefix tells, since the code does not."""

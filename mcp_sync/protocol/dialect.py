@@ -23,7 +23,7 @@ from .messages import (
     classify,
 )
 
-__all__ = ["Dialect", "Handshake", "HandshakeStep", "METHOD_NOT_FOUND", "Session"]
+__all__ = ["METHOD_NOT_FOUND", "Dialect", "Handshake", "HandshakeStep", "Session"]
 
 METHOD_NOT_FOUND: Final = -32601
 

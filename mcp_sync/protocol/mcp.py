@@ -17,7 +17,13 @@ LATEST_HANDSHAKE_VERSION: Final = "2025-11-25"
 
 SUPPORTED_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 
-_UNSUPPORTED_VERSION: Final = -32602
+_WAY_OUT: Final = (
+    f"this client speaks {', '.join(SUPPORTED_VERSIONS)}: use a server with one of these"
+)
+
+_NO_COMMON_VERSION: Final = frozenset({-32601, -32602, -32022})
+"""How servers refuse ``initialize`` for good: one without the handshake era, one of that era (MCP
+2025-11-25, lifecycle, error handling), one of both whose link is in the other era."""
 
 _REPEATABLE: Final = frozenset(
     {
@@ -33,6 +39,9 @@ _REPEATABLE: Final = frozenset(
         "logging/setLevel",
         "resources/subscribe",
         "resources/unsubscribe",
+        "tasks/get",
+        "tasks/list",
+        "tasks/result",
     }
 )
 
@@ -56,17 +65,17 @@ class McpDialect(Dialect):
         try:
             answer = yield HandshakeStep("initialize", params)
         except MCPResponseError as error:
-            if error.code != _UNSUPPORTED_VERSION:
+            if error.code not in _NO_COMMON_VERSION:
                 raise
-            rule = f"the server refused the handshake for good: {error}"
-            raise MCPConnectionRejected(rule) from error
+            raise MCPConnectionRejected(
+                f"the server refused the handshake for good ({error}); {_WAY_OUT}"
+            ) from error
         result = InitializeResult.from_wire(answer)
         if result.protocol_version == COMPAREBLOCKS_VERSION:
             return Session(result, CompareblocksDialect())
         if result.protocol_version not in SUPPORTED_VERSIONS:
             raise MCPConnectionRejected(
-                f"the server speaks protocol version {result.protocol_version!r}; this client "
-                f"speaks {', '.join(SUPPORTED_VERSIONS)}: use a server with one of these"
+                f"the server speaks protocol version {result.protocol_version!r}; {_WAY_OUT}"
             )
         yield HandshakeStep("notifications/initialized", {}, wants_answer=False)
         return Session(result, self)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from ..errors import MCPProtocolError
+from ..errors import MCPProtocolError, shorten
 
 __all__ = [
     "Broken",
@@ -33,9 +34,7 @@ RequestId = int | str
 """The id of a request; never null, so that every request can be answered."""
 
 # Made once: json.dumps would make an encoder for each call.
-_encode: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":")
-).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class Request(NamedTuple):
@@ -96,12 +95,13 @@ def encode_params(params: Mapping[str, Any] | None) -> str:
         return ""
     if not isinstance(params, Mapping):
         raise TypeError(f"params must be a mapping or None, not {type(params).__name__}")
+    plain = params if type(params) is dict else dict(params)
     try:
-        text = _encode(params if type(params) is dict else dict(params))
+        text = _encode(plain)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _explain(params, error) from error
+        raise _explain(plain, error) from error
     if not text.isascii() and not _is_utf8(text):
-        return json.dumps(params, allow_nan=False, separators=(",", ":"))
+        return json.dumps(plain, allow_nan=False, separators=(",", ":"))
     return text
 
 
@@ -114,39 +114,56 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _explain(params: Mapping[str, Any], error: Exception) -> TypeError | ValueError:
+def _explain(params: dict[str, Any], error: Exception) -> TypeError | ValueError:
+    found = None
+    try:
+        if not isinstance(error, RecursionError):
+            found = _find_unserialisable(params, "params", frozenset())
+    except RecursionError as deep:
+        error = deep
     if isinstance(error, RecursionError):
-        return ValueError("params are nested too deeply to be sent as JSON")
-    found = _find_unserialisable(params, "params", set())
-    if found is None:
-        return ValueError(f"params cannot be sent as JSON: {error}")
-    return found
+        return ValueError("params are nested too deeply to be sent as JSON; flatten them")
+    return found or ValueError(f"params cannot be sent as JSON: {error}")
 
 
-def _find_unserialisable(value: Any, path: str, above: set[int]) -> TypeError | ValueError | None:
-    if value is None or isinstance(value, bool | int | str):
-        return None
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return None
-        return ValueError(f"{path} is {value}, which JSON cannot express (RFC 8259, section 6)")
+def _find_unserialisable(
+    value: Any, path: str, above: frozenset[int]
+) -> TypeError | ValueError | None:
+    if value is None or isinstance(value, int | float | str):
+        return _refuse_scalar(value, f"{path} is")
     if id(value) in above:
         return ValueError(f"{path} contains itself, which JSON cannot express")
-    children: list[tuple[str, Any]]
-    if isinstance(value, dict) or (path == "params" and isinstance(value, Mapping)):
-        for key in value:
-            if not isinstance(key, str | int | float | bool | None):
-                return TypeError(f"{path} has the key {key!r}; JSON keys are strings")
-        children = [(f"{path}.{key}", child) for key, child in value.items()]
+    keys: Iterable[Any] = ()
+    children: Iterable[tuple[str, Any]]
+    if isinstance(value, dict):
+        keys = value
+        children = ((f"{path}.{key}", child) for key, child in value.items())
     elif isinstance(value, list | tuple):
-        children = [(f"{path}[{index}]", child) for index, child in enumerate(value)]
+        children = ((f"{path}[{index}]", child) for index, child in enumerate(value))
     else:
         kind = type(value).__name__
         return TypeError(f"{path} is a {kind}, which is not JSON; convert it before the call")
-    for child_path, child in children:
-        found = _find_unserialisable(child, child_path, above | {id(value)})
-        if found is not None:
-            return found
+    above |= {id(value)}
+    in_keys = (_refuse_key(key, f"{path} has the key") for key in keys)
+    below = (_find_unserialisable(child, at, above) for at, child in children)
+    return next((found for found in chain(in_keys, below) if found is not None), None)
+
+
+def _refuse_key(key: Any, subject: str) -> TypeError | ValueError | None:
+    if key is None or isinstance(key, int | float | str):
+        return _refuse_scalar(key, subject)
+    return TypeError(f"{subject} {key!r}; JSON keys are strings")
+
+
+def _refuse_scalar(value: Any, subject: str) -> ValueError | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return ValueError(f"{subject} {value}, which JSON cannot express (RFC 8259, section 6)")
+    if isinstance(value, int):
+        try:
+            int.__repr__(value)
+        except ValueError:
+            rule = "which has more digits than Python writes; send it as hexadecimal text"
+            return ValueError(f"{subject} an integer of {value.bit_length()} bits, {rule}")
     return None
 
 
@@ -177,7 +194,7 @@ def encode_notification(method: str, params: str) -> str:
 
 
 def encode_result(request_id: RequestId, result: Mapping[str, Any]) -> str:
-    """Put together the answer to a server's request."""
+    """Put together the answer to a server's request; ``result`` must be JSON."""
     return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": dict(result)})
 
 
@@ -194,7 +211,8 @@ def decode(text: str) -> dict[str, Any]:
         text: what was received.
 
     Returns:
-        The object, still unclassified.
+        The object, still unclassified. Of a repeated key the last one counts; the tokens NaN and
+        Infinity, which are no JSON, are taken because servers send them.
 
     Raises:
         MCPProtocolError: the text is not JSON, nested too deeply, or not an object.
@@ -214,7 +232,7 @@ def classify(raw: dict[str, Any]) -> Message:
     """Tell what kind of message an object is (JSON-RPC 2.0, sections 4 and 5).
 
     A member that is present and null counts as absent: servers send ``"error": null`` beside a
-    result.
+    result. The member ``jsonrpc`` tells nothing and is not looked at.
 
     Args:
         raw: what ``decode`` returned.
@@ -242,10 +260,10 @@ def _classify_response(raw: dict[str, Any], request_id: RequestId | None) -> Mes
     error = raw.get("error")
     if error is not None:
         if type(error) is not dict or type(error.get("code")) is not int:
-            return Broken(request_id, "the error has no integer code")
-        return ErrorResponse(
-            request_id, error["code"], str(error.get("message", "")), error.get("data")
-        )
+            return Broken(request_id, f"the error has no integer code: {shorten(error)}")
+        text = error.get("message")
+        message = "" if text is None else str(text)
+        return ErrorResponse(request_id, error["code"], message, error.get("data"))
     result = raw.get("result")
     if type(result) is not dict:
         return Broken(request_id, "the result is not an object")

@@ -14,6 +14,7 @@ Who may call what:
 ``flush``        any thread; never blocks, by try-lock
 ``wake``         any thread; a blocked or the next ``receive`` returns None
 ``abort``        any thread, any number of times, never blocks; everything blocked raises LinkDown
+``forget``       the one thread of a forked child; the parent's connection goes on
 ``release``      the reader alone, at the end: closes descriptors after taking both locks
 ===============  ==================================================================================
 
@@ -163,6 +164,10 @@ class Transport(abc.ABC):
     @abc.abstractmethod
     def abort(self) -> None:
         """Shut both directions down at once; whatever is blocked raises LinkDown."""
+
+    @abc.abstractmethod
+    def forget(self) -> None:
+        """Close the descriptors in a forked child: no lock taken, nothing sent, no shutdown."""
 
     @abc.abstractmethod
     def release(self) -> None:

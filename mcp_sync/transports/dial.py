@@ -23,6 +23,7 @@ __all__ = [
     "DialWait",
     "connect_tcp",
     "describe_os_error",
+    "is_connected_to_itself",
     "resolve_host",
     "start_tls",
     "tls_alert",
@@ -216,13 +217,20 @@ def _connect_one(row: AddressRow, share: Deadline, wait: DialWait) -> socket.soc
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
-        if sock.getsockname() == sock.getpeername():
-            # TCP's simultaneous open: dialing a closed port on loopback can meet itself.
+        if is_connected_to_itself(sock):
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def is_connected_to_itself(sock: socket.socket) -> bool:
+    """Whether both ends are one: dialing a closed port on loopback can open it by itself.
+
+    TCP's simultaneous open does that when the system picks the dialed port as the local one.
+    """
+    return bool(sock.getsockname() == sock.getpeername())
 
 
 def _set_options(sock: socket.socket) -> None:

@@ -53,10 +53,17 @@ class FrameWriter:
         self._is_uncertain = False
         # What waits, in the order of writing: the rest of a frame, the latest pong, posted frames.
         self._tail: memoryview | None = None
-        self._pong: bytes | None = None
+        # A pong waits while it is not the very object that was answered last.
+        self._pong: tuple[bytes] | None = None
+        self._answered: tuple[bytes] | None = None
         self._posted: deque[bytes] = deque()
         # Set by whoever adds to these before trying the lock; its holder looks when it lets go.
         self._has_news = False
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether some thread is writing now."""
+        return self._is_writing
 
     def send(self, text: str, deadline: Deadline) -> None:
         """Write one text message; see ``Transport.send``."""
@@ -78,7 +85,7 @@ class FrameWriter:
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping now or with the next write; a newer ping replaces an unanswered one."""
-        self._pong = payload
+        self._pong = (payload,)
         self._has_news = True
         self.flush()
 
@@ -148,7 +155,7 @@ class FrameWriter:
         return result
 
     def _write_message(self, frame: bytes, deadline: Deadline) -> None:
-        is_clear = self._tail is None and self._pong is None and not self._posted
+        is_clear = self._tail is None and self._pong is self._answered and not self._posted
         if not is_clear and not self._write_leftovers(deadline):
             raise WriteTimeout("earlier messages took all the time")
         if self._is_close_sent:
@@ -164,35 +171,37 @@ class FrameWriter:
     def _write_leftovers(self, deadline: Deadline | None) -> bool:
         """Write what waits; False when the deadline, or where None the kernel, left some."""
         self._has_news = False
-        while self._tail is not None or self._take_next():
-            tail = self._tail
-            if tail is not None:
-                written = self._push(tail, deadline)
-                self._tail = tail[written:] if written < len(tail) else None
-                self._is_uncertain = False
-                if self._tail is not None:
+        while True:
+            if self._tail is not None:
+                if not self._start(self._tail, deadline) or self._tail is not None:
                     return False
-        return True
+            elif self._pong is not self._answered:
+                pong = self._pong
+                if pong is None or not self._start(
+                    encode_frame(pong[0], PONG, self._keys), deadline
+                ):
+                    return False
+                self._answered = pong
+            elif self._posted:
+                frame = self._posted.popleft()
+                if not self._start(frame, deadline):
+                    self._posted.appendleft(frame)
+                    return False
+            else:
+                return True
 
-    def _take_next(self) -> bool:
-        """Make the next frame that waits the tail; False when none waits."""
-        pong, self._pong = self._pong, None
-        if pong is not None:
-            self._tail = memoryview(encode_frame(pong, PONG, self._keys))
-        elif self._posted:
-            self._tail = memoryview(self._posted.popleft())
-        return self._tail is not None
+    def _start(self, data: bytes | memoryview, deadline: Deadline | None) -> bool:
+        """Write a frame as far as it goes, its rest later; False when none of it went out."""
+        written = self._push(data, deadline)
+        has_begun = written > 0 or self._stream.engaged
+        if has_begun:
+            self._tail = memoryview(data)[written:] if written < len(data) else None
+        self._is_uncertain = False
+        return has_begun
 
     def _begin(self, frame: bytes) -> bool:
         """Write a frame without waiting, its rest later; False when none of it could go out."""
-        if not self._write_leftovers(None):
-            return False
-        written = self._push(frame, None)
-        has_begun = written > 0 or self._stream.engaged
-        if has_begun and written < len(frame):
-            self._tail = memoryview(frame)[written:]
-        self._is_uncertain = False
-        return has_begun
+        return self._write_leftovers(None) and self._start(frame, None)
 
     def _write_close(self, frame: bytes) -> bool:
         if self._is_close_sent or not self._begin(frame):
@@ -205,7 +214,7 @@ class FrameWriter:
         return self._write_leftovers(None) and needed <= self._stream.free_space()
 
     def _forget(self) -> None:
-        self._tail = self._pong = None
+        self._tail, self._answered = None, self._pong
         self._posted.clear()
 
     def _push(self, data: bytes | memoryview, deadline: Deadline | None) -> int:

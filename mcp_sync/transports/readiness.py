@@ -131,6 +131,13 @@ class SelfPipe:
                 while len(pair[0].recv(512)) == 512:
                     pass
 
+    def forget(self) -> None:
+        """Close the descriptors in a forked child, where a thread that is gone may hold the lock."""
+        pair, self._pair = self._pair, None
+        if pair is not None:
+            pair[0].close()
+            pair[1].close()
+
     def close(self) -> None:
         """Close the descriptors; idempotent."""
         with self._lock:

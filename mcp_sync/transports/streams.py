@@ -128,6 +128,10 @@ class ByteStream(abc.ABC):
             except OSError:
                 return  # Already closed, by the peer or by us.
 
+    def forget(self) -> None:
+        """Close the descriptor in a forked child, where a thread that is gone may hold the lock."""
+        self._sock.close()
+
     def close(self) -> None:
         """Close the descriptor; idempotent."""
         with self._closing:

@@ -303,6 +303,12 @@ class WebSocketTransport(Transport):
         if self._stream is not None:
             self._stream.shutdown()
 
+    def forget(self) -> None:
+        """See ``Transport.forget``."""
+        if self._stream is not None:
+            self._stream.forget()
+        self._pipe.forget()
+
     def release(self) -> None:
         """See ``Transport.release``."""
         self.abort()

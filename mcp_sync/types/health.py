@@ -11,6 +11,7 @@ from ..states import ConnectionState
 __all__ = ["Health", "HealthStatus"]
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy", "offline"]
+"""What a health check can find; ``Health`` says what each means."""
 
 
 @attrs.frozen(kw_only=True)

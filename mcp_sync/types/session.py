@@ -22,7 +22,7 @@ class ServerInfo:
 
     name: str = ""
     version: str = ""
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen
@@ -30,7 +30,7 @@ class InitializeResult:
     """The server's answer to the handshake (MCP 2025-11-25, lifecycle).
 
     Args:
-        protocol_version: the version both sides speak.
+        protocol_version: the version both sides speak; "" where the server did not say.
         capabilities: what the server can do, as it came.
         server_info: who it is.
         instructions: its hints for using it; None where it gave none.
@@ -38,29 +38,41 @@ class InitializeResult:
     """
 
     protocol_version: str
-    capabilities: Mapping[str, Any]
+    capabilities: Mapping[str, Any] = attrs.field(hash=False)
     server_info: ServerInfo
     instructions: str | None = None
-    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
 
     @classmethod
     def from_wire(cls, result: Mapping[str, Any]) -> InitializeResult:
-        """Read a result; what is missing or of another type counts as not said."""
+        """Read a result.
+
+        Args:
+            result: the ``result`` object of the answer; what is missing in it or of another type
+                counts as not said.
+
+        Returns:
+            The typed value, which keeps ``result`` as ``raw``.
+        """
         info = result.get("serverInfo")
         known = info if isinstance(info, Mapping) else {}
         capabilities = result.get("capabilities")
         instructions = result.get("instructions")
         return cls(
-            protocol_version=str(result.get("protocolVersion", "")),
+            protocol_version=_text(result.get("protocolVersion")),
             capabilities=capabilities if isinstance(capabilities, Mapping) else {},
             server_info=ServerInfo(
-                str(known.get("name", "")),
-                str(known.get("version", "")),
+                _text(known.get("name")),
+                _text(known.get("version")),
                 {key: value for key, value in known.items() if key not in ("name", "version")},
             ),
             instructions=instructions if isinstance(instructions, str) else None,
             raw=result,
         )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,4 +95,4 @@ class ClientDescription:
     server_url: str
     protocol_version: str | None = None
     server: ServerInfo | None = None
-    capabilities: Mapping[str, Any] = attrs.field(factory=dict)
+    capabilities: Mapping[str, Any] = attrs.field(factory=dict, hash=False)

@@ -160,7 +160,7 @@ class CallStatistics:
         cancelled: calls withdrawn by their callers or by clearing the queue.
         queued: calls that went through the offline queue.
         replayed: calls written again after a loss.
-        expired: calls whose time in the offline queue was over.
+        expired: calls whose time in the offline queue was over; they are timed out, too.
         dropped: calls that gave way to others in a full queue, or were left when it was closed.
         outcomes: calls answered, failed or timed out in the last five minutes.
         error_rate: failed and timed out among ``outcomes``; None where there are none.

@@ -249,6 +249,23 @@ def test_progress_that_comes_while_the_earlier_one_is_taken_has_a_turn_of_its_ow
     assert seen == [0, 2]
 
 
+def test_progress_that_got_a_turn_of_its_own_is_replaced_by_what_comes_before_that_turn(
+    dispatcher: Dispatcher,
+) -> None:
+    seen: list[int] = []
+    key = InterveningKey(lambda: dispatcher.notify(notification(n=2), coalesce_key=key))
+    dispatcher.on_notification("*", lambda e: seen.append(e.params["n"]))
+    dispatcher.on_notification(
+        "other", lambda _: dispatcher.notify(notification(n=3), coalesce_key=key)
+    )
+    release = block(dispatcher)
+    dispatcher.notify(notification(n=1), coalesce_key=key)
+    dispatcher.notify(notification("other", n=0))
+    release.set()
+    settle(dispatcher)
+    assert seen == [0, 3]
+
+
 def test_progress_that_is_taken_while_it_replaces_the_earlier_one_is_delivered_once() -> None:
     queue = EventQueue(10)
     taken: list[Any] = []
@@ -393,9 +410,25 @@ def test_a_function_posted_after_a_stop_that_timed_out_is_still_run(
 def test_a_function_posted_while_a_thread_ends_is_run_by_the_next(
     dispatcher: Dispatcher,
 ) -> None:
-    dispatcher.stop(Deadline(BOUND))
-    for _ in range(500):
+    ending, release = threading.Event(), threading.Event()
+
+    class HeldByTheThread:
+        def __del__(self) -> None:
+            ending.set()
+            release.wait(BOUND)
+
+    local = threading.local()
+    dispatcher.post(lambda: setattr(local, "held", HeldByTheThread()))
+    settle(dispatcher)
+    (old,) = events_threads()
+    assert not dispatcher.stop(Deadline(SHORT))
+    assert ending.wait(BOUND)
+    try:
         settle(dispatcher)
+        assert old.is_alive()
+    finally:
+        release.set()
+        old.join(BOUND)
 
 
 def test_a_key_is_let_go_when_its_progress_was_delivered_or_dropped() -> None:
@@ -513,7 +546,7 @@ def test_after_an_open_connection_is_announced_again_the_thread_stays(
     assert events_threads() == list(threads)
 
 
-def test_announce_and_notify_take_no_lock_that_another_thread_could_hold(
+def test_events_queued_under_the_state_lock_are_delivered_without_it(
     dispatcher: Dispatcher,
 ) -> None:
     release = block(dispatcher)

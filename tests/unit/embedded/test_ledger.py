@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -81,6 +82,20 @@ def test_an_entry_that_cannot_be_written_is_not_recorded(tmp_path: Path) -> None
     with pytest.raises(IsADirectoryError):
         ledger.append("m", None, {})
     assert ledger.entries() == []
+
+
+def test_an_entry_that_fits_only_in_part_is_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.ndjson"
+    ledger = Ledger(path)
+    entry = ledger.append("m", "fits", {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="no room for a ledger entry"):
+            ledger.append("m", "does not", {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ledger.entries() == Ledger(path).entries() == [entry]
 
 
 def test_threads_that_append_at_once_get_a_place_each(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -56,11 +55,6 @@ def test_both_kinds_of_poll_tell_the_same(
     assert poll.poll(None) == [(one.fileno(), POLLIN | POLLOUT)]
     poll.register(one.fileno(), POLLOUT)
     assert poll.poll(1) == [(one.fileno(), POLLOUT)]
-
-
-@pytest.mark.skipif(not hasattr(select, "poll"), reason="this system has no poll(2)")
-def test_poll_is_the_systems_own_where_it_has_one() -> None:
-    assert not isinstance(make_poll(), SelectorPoll)
 
 
 def test_a_timeout_becomes_milliseconds_that_fit_a_c_integer() -> None:

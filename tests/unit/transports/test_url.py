@@ -24,7 +24,7 @@ from mcp_sync.transports.url import mask_url, parse_websocket_url
         ("ws://bücher.example/", "xn--bcher-kva.example", 80, "xn--bcher-kva.example", "/", False),
     ],
 )  # fmt: skip
-def test_a_websocket_url_is_taken_apart(  # noqa: PLR0917
+def test_a_websocket_url_is_taken_apart(
     url: str, host: str, port: int, host_header: str, resource: str, is_secure: bool
 ) -> None:
     parsed = parse_websocket_url(url)

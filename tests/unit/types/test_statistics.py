@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 from typing import Any
@@ -71,7 +72,7 @@ def test_every_part_is_frozen(part: type[attrs.AttrsInstance]) -> None:
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_every_field_is_documented(part: type[attrs.AttrsInstance]) -> None:
     for field in attrs.fields(part):
-        assert f"\n        {field.name}: " in (part.__doc__ or ""), field.name
+        assert f"\n    {field.name}: " in (inspect.getdoc(part) or ""), field.name
 
 
 def test_as_dict_is_json_all_the_way_down() -> None:

@@ -1,0 +1,97 @@
+"""Tells a story on standard output: numbered steps, sentences, and connection events in between.
+
+Events come from the client's own thread and are printed by the thread that tells the story, so
+that lines never mix. Knows no client and no server.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterable
+
+from mcp_sync import ConnectionEvent
+from mcp_sync.cli.output import printable
+from mcp_sync.deadline import Deadline
+
+__all__ = ["INDENT", "Narrator"]
+
+INDENT = "   "
+"""What every line below the heading of a step begins with."""
+
+
+class Narrator:
+    """Prints steps and events. One thread tells; any thread may call ``hear``."""
+
+    def __init__(self) -> None:
+        self._heard: queue.SimpleQueue[ConnectionEvent] = queue.SimpleQueue()
+        self._steps = 0
+        self.title = ""
+        """The heading of the step under way; "" before the first."""
+
+    def step(self, title: str) -> None:
+        """Print the heading of the next step."""
+        self.tell_heard()
+        self._steps += 1
+        self.title = f"{self._steps}. {title}"
+        print(f"\n{self.title}", flush=True)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence."""
+        self.tell_heard()
+        print(INDENT + sentence, flush=True)
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Print lines that are laid out already."""
+        self.tell_heard()
+        print(*lines, sep="\n", flush=True)
+
+    def hear(self, event: ConnectionEvent) -> None:
+        """Take an event, to be printed before whatever is told next."""
+        self._heard.put(event)
+
+    def tell_heard(self) -> None:
+        """Print the events that were heard and not yet told."""
+        while not self._heard.empty():
+            _tell(self._heard.get())
+
+    def wait_for(self, name: str, deadline: Deadline) -> None:
+        """Print events as they come, up to the first with a name.
+
+        Args:
+            name: the event's name.
+            deadline: of the waiting.
+
+        Raises:
+            TimeoutError: it did not come in time.
+        """
+        while True:
+            try:
+                event = self._heard.get(timeout=deadline.remaining())
+            except queue.Empty:
+                raise TimeoutError(f"the client announced no {name!r} in time") from None
+            _tell(event)
+            if event.name == name:
+                return
+
+
+def _tell(event: ConnectionEvent) -> None:
+    print(f"{INDENT}[{event.name}] {printable(_in_words(event))}", flush=True)
+
+
+def _in_words(event: ConnectionEvent) -> str:
+    facts = event.context
+    match event.name:
+        case "connected":
+            return f"to {facts['peer_address']}, link {facts['generation']} of this client"
+        case "initialized":
+            return f"{facts['server'].name} {facts['server'].version} answers"
+        case "disconnected":
+            return str(facts["cause"])
+        case "failed":
+            delay = facts["next_delay"]
+            then = "no further attempt" if delay is None else f"next attempt in {delay:.2f} s"
+            return f"attempt {facts['attempt']}: {facts['error']}; {then}"
+        case "reconnecting":
+            return f"attempt {facts['attempt']}"
+        case _:
+            return ", ".join(f"{key} {value}" for key, value in facts.items())

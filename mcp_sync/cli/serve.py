@@ -1,0 +1,48 @@
+"""`mcp-sync serve`: the embedded server in this process, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from mcp_sync.cli.exits import FAILED, OK, BadInput
+from mcp_sync.cli.output import complain
+from mcp_sync.embedded import serve
+
+__all__ = ["run"]
+
+
+def run(options: Namespace) -> int:
+    """Serve.
+
+    Args:
+        options: ``host``, ``port``, ``working_directory``, ``ledger`` (None keeps it in memory)
+            and ``processing_delay``.
+
+    Returns:
+        The exit code.
+    """
+    if not Path(options.working_directory).is_dir():
+        raise BadInput(f"--working-directory {options.working_directory} is no directory")
+    try:
+        serve(
+            options.host,
+            options.port,
+            working_directory=options.working_directory,
+            ledger_path=options.ledger,
+            processing_delay=options.processing_delay,
+            announce=_announce,
+        )
+    except BrokenPipeError:
+        raise
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    except OSError as error:
+        hint = "--port 0 takes a free port"
+        complain(f"cannot serve on {options.host}:{options.port}: {error}", hint)
+        return FAILED
+    return OK
+
+
+def _announce(line: str) -> None:
+    print(f"{line} (Ctrl-C ends it)", flush=True)
