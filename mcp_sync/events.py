@@ -31,8 +31,9 @@ EventName = Literal[
     "degraded",
     "recovered",
 ]
+"""What happens to a connection, by name."""
 
-EVENT_NAMES: Final[tuple[str, ...]] = get_args(EventName)
+EVENT_NAMES: Final[tuple[EventName, ...]] = get_args(EventName)
 """Every name that ``client.on`` takes."""
 
 

@@ -86,6 +86,7 @@ TRANSITIONS: Final[Mapping[ConnectionState, Mapping[Trigger, ConnectionState]]] 
         ),
     }
 )
+"""Where each trigger leads from each state; a trigger that is not listed is illegal there."""
 
 
 def next_state(state: ConnectionState, trigger: Trigger) -> ConnectionState:

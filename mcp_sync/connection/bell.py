@@ -22,5 +22,7 @@ class Bell:
     def wait(self, deadline: Deadline) -> bool:
         """Wait for a ring until the deadline is over; whether it rang."""
         rang = self._pulled.wait(deadline.remaining())
-        self._pulled.clear()
+        if rang:
+            # Not otherwise: a pull between the end of the wait and here would be lost.
+            self._pulled.clear()
         return rang

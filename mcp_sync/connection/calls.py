@@ -6,6 +6,7 @@ a call that is being written: its writer resolves it. This room writes and reads
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from ..deadline import Deadline
 from ..errors import (
+    MCPCancelledError,
     MCPClosedError,
     MCPConnectionLost,
     MCPError,
@@ -101,7 +103,9 @@ class Calls:
         """
         assert call.owner is not Owner.SETTLED
         call.owner = Owner.SETTLED
-        if isinstance(outcome, MCPTimeoutError):
+        if isinstance(outcome, MCPCancelledError):
+            self._gate.stats.call_cancelled()
+        elif isinstance(outcome, MCPTimeoutError):
             self._gate.stats.call_timed_out(call.method, outcome.sent, time.monotonic())
         elif isinstance(outcome, MCPError):
             self._gate.stats.call_failed(type(outcome).__name__, time.monotonic())
@@ -183,7 +187,8 @@ class Calls:
 
     def tell_withdrawn(self, link: Link, call: Call) -> None:
         """Post the dialect's cancellation; best effort, never blocks."""
-        if call.request_id is None or link.loss is not None:
+        # Nothing of a handshake may be cancelled (MCP 2025-11-25, utilities/cancellation).
+        if call.request_id is None or link.loss is not None or not link.ready:
             return
         notice = link.dialect.cancellation(call.request_id, "nobody waits for it any more")
         if notice is not None:
@@ -207,9 +212,10 @@ class Calls:
 
     def fail_all(self, error: MCPError, decision: Decision) -> int:
         """Fail every queued and unanswered call; how many were unsent. Holds the lock."""
-        unsent = self.fail_queued(lambda call: error, decision)
+        # A copy for each: every raise of an error adds to its traceback.
+        unsent = self.fail_queued(lambda _: copy.copy(error), decision)
         for call in self._take_written():
-            self.settle(call, error, decision)
+            self.settle(call, copy.copy(error), decision)
         return unsent
 
     def _take_written(self) -> list[Call]:
@@ -223,7 +229,24 @@ class Calls:
             written.remove(too_big)
             self.settle(too_big, self._too_large(too_big, loss), decision)
         again = [call for call in written if not self.after_loss(call, loss, decision)]
-        self.outbox.restore(again)
+        for call in [one for one in self.outbox if one.owner is Owner.OUTBOX]:
+            if not self.may_queue(call):
+                self.outbox.remove(call)
+                self.settle(call, _unsent(call, loss), decision)
+        self.requeue(again)
+
+    def requeue(self, calls: list[Call]) -> None:
+        """Put calls back into the outbox, past its bounds. Holds the lock."""
+        if not calls:
+            return
+        self.outbox.restore(calls)
+        self._gate.stats.queue_sized(len(self.outbox), self.outbox.size_bytes)
+        for call in calls:
+            self.expiry.watch(call)
+
+    def may_queue(self, call: Call) -> bool:
+        """Whether a call may wait for another link. Holds the lock."""
+        return call.queueable and self._gate.config.offline_mode
 
     def after_loss(self, call: Call, loss: Loss, decision: Decision) -> bool:
         """Settle a written call whose link is lost; False when it is to be sent again instead.
@@ -232,8 +255,9 @@ class Calls:
         """
         gate = self._gate
         closed = gate.state is ConnectionState.DISCONNECTED
-        replayable = call.repeatable and call.queueable and gate.config.offline_mode
-        if replayable and not closed and call.replays < gate.config.max_replays:
+        is_over = closed or gate.rejection is not None
+        replayable = call.repeatable and self.may_queue(call)
+        if replayable and not is_over and call.replays < gate.config.max_replays:
             call.replays += 1
             call.note("replayed")
             gate.stats.call_replayed()
@@ -252,6 +276,10 @@ class Calls:
         return MCPMessageTooLarge(
             loss.size, limit, "inbound", f"{way_out}; ask for less or raise max_message_size"
         )
+
+
+def _unsent(call: Call, loss: Loss) -> MCPConnectionLost:
+    return MCPConnectionLost(loss.cause, False, call.method, loss.close_code, loss.close_reason)
 
 
 def _find_too_big(written: list[Call], loss: Loss) -> Call | None:

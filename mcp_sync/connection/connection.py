@@ -38,6 +38,7 @@ from .link import Link, Loss
 from .observer import Observer
 from .reader import Reader, run_handshake
 from .reading import Reading
+from .reconnect import load_policy
 from .receiving import Receiver
 from .requests import ServerRequests
 from .restoring import Restorations
@@ -212,6 +213,7 @@ class Connection:
 
     def reconnect(self) -> None:
         """Drop the link and dial, or dial now instead of after the back-off."""
+        load_policy()
         with self.gate.decide() as decision:
             link = self.gate.link
             if link is not None:

@@ -22,7 +22,8 @@ class Expiry:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._heap: list[tuple[float, int, Call]] = []
+        self._heap: list[tuple[float, int, bool, Call]] = []
+        """When, whose sequence, whether half or all of the time is over then, and the call."""
         self._sweep_at = _KEPT
 
     def watch(self, call: Call) -> None:
@@ -30,12 +31,15 @@ class Expiry:
         due = self._due(call) if call.watched else None
         if due is None:
             return
-        if not self._heap or due < self._heap[0][0]:
+        now = time.monotonic()
+        half = now + (due - now) / 2
+        if not self._heap or half < self._heap[0][0]:
             # The heartbeat sleeps until what was due first.
             self._gate.changed.notify_all()
-        heapq.heappush(self._heap, (due, call.sequence, call))
+        heapq.heappush(self._heap, (half, call.sequence, False, call))
+        heapq.heappush(self._heap, (due, call.sequence, True, call))
         if len(self._heap) >= self._sweep_at:
-            self._heap = [row for row in self._heap if row[2].owner is not Owner.SETTLED]
+            self._heap = [row for row in self._heap if row[3].owner is not Owner.SETTLED]
             heapq.heapify(self._heap)
             self._sweep_at = 2 * len(self._heap) + _KEPT
 
@@ -51,20 +55,26 @@ class Expiry:
         """The earliest due time; None when there is none."""
         return self._heap[0][0] if self._heap else None
 
-    def take_due(self) -> list[Call]:
-        """Take the unsettled calls whose time is over; others go back with their new due time."""
+    def take_due(self) -> tuple[list[Call], list[Call]]:
+        """Take the unsettled calls of which all, and of which half of the time is over.
+
+        A call whose time turns out to be later goes back with that; so does one that is being
+        written, which is its writer's to settle.
+        """
         now = time.monotonic()
-        over = []
+        over, half = [], []
         while self._heap and self._heap[0][0] <= now:
-            call = heapq.heappop(self._heap)[2]
+            _, sequence, is_due, call = heapq.heappop(self._heap)
             due = None if call.owner is Owner.SETTLED else self._due(call)
             if due is None:
                 continue
-            if due > now or call.owner is Owner.WRITER:
-                heapq.heappush(self._heap, (max(due, now + _RETRY), call.sequence, call))
+            if not is_due:
+                half.append(call)
+            elif due > now or call.owner is Owner.WRITER:
+                heapq.heappush(self._heap, (max(due, now + _RETRY), sequence, True, call))
             else:
                 over.append(call)
-        return over
+        return over, half
 
 
 _RETRY: Final = 0.05

@@ -98,9 +98,11 @@ class Heartbeat:
         """Do what is due; returns when the next beat is due at the latest."""
         with self._gate.lock:
             link = self._gate.link
-            over = self._calls.expiry.take_due()
+            over, half = self._calls.expiry.take_due()
         for call in over:
             self._calls.expire(call)
+        for call in half:
+            self._calls.tell_half_time(call)
         now = time.monotonic()
         if now >= self._review_at:
             is_watched = self._review()
@@ -118,6 +120,7 @@ class Heartbeat:
         pulse.asked_at = None
         with self._gate.lock:
             self._gate.stats.pong(round_trip, time.monotonic())
+            self._gate.changed.notify_all()
 
     def _check(self, pulse: _Pulse, now: float) -> float:
         config = self._gate.config
@@ -128,12 +131,15 @@ class Heartbeat:
             pulse.suspected = False
             if now >= pulse.due_at:
                 self._ping(pulse, now)
-            return pulse.due_at if pulse.asked_at is None else self._verdict_at(pulse.asked_at)
-        alive_at = self._alive_at(pulse.link, asked_at)
-        if alive_at > asked_at:
-            if now >= asked_at + config.heartbeat_timeout:
-                self._lose_pong(pulse, now)
-            return self._verdict_at(alive_at)
+            if pulse.asked_at is None:
+                return pulse.due_at
+            # The pong may come long before the verdict; then the next ping is due first.
+            return min(pulse.due_at, self._verdict_at(pulse.asked_at))
+        if self._alive_at(pulse.link, asked_at) > asked_at:
+            if now < asked_at + config.heartbeat_timeout:
+                return asked_at + config.heartbeat_timeout
+            self._lose_pong(pulse, now)
+            return now
         return self._judge(pulse, asked_at, now)
 
     def _verdict_at(self, since: float) -> float:

@@ -18,7 +18,7 @@ from ..transports.base import LinkDown, LinkInfo, Transport
 from .calls import Calls
 from .gate import Decision, Gate
 from .link import Link, Loss
-from .reconnect import Outage, is_permanent
+from .reconnect import Outage, is_permanent, load_policy
 
 __all__ = ["Life", "Traffic"]
 
@@ -190,6 +190,7 @@ class Life:
 
     def dial_failed(self, transport: Transport | None, error: MCPError) -> None:
         """A dial failed, or could not begin (None): plan the next one, or give up."""
+        load_policy()
         with self._gate.decide() as decision:
             if self.dialing is transport and self._dial_at is not None:
                 self.dialing = None
@@ -228,6 +229,7 @@ class Life:
 
     def unprepared(self, link: Link, error: MCPError) -> None:
         """The handshake failed: the link is given up and counts as a failed dial."""
+        load_policy()
         with self._gate.decide() as decision:
             if self._gate.link is link:
                 self._drop(link, Loss(cause=f"handshake failed: {shorten(error)}"), decision)
@@ -241,6 +243,7 @@ class Life:
             close_reason=down.close_reason,
             size=down.size,
         )
+        load_policy()
         with self._gate.decide() as decision:
             if self._gate.link is link:
                 self.lose(link, loss, decision)
@@ -276,7 +279,7 @@ class Life:
         gate.link = None
         self.last_loss = loss
         self._past_traffic = self.traffic(link)
-        ready_for = 0.0 if link.ready_at is None else time.monotonic() - link.ready_at
+        ready_for = None if link.ready_at is None else time.monotonic() - link.ready_at
         link.loss = loss
         link.ready = False
         gate.note_readiness()
@@ -383,4 +386,4 @@ class Life:
 def _log_failure(attempt: int, error: str, delay: float) -> None:
     # The first failure of an outage must be seen in a script that configured no logging.
     level = logging.WARNING if attempt == 1 else logging.INFO
-    _log.log(level, "attempt %d to connect failed: %s; next in %.1f s", attempt, error, delay)
+    _log.log(level, "attempt %d to connect failed: %s; next in %.2f s", attempt, error, delay)

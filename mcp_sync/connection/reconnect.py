@@ -12,7 +12,7 @@ from ..config import ClientConfig
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
 from .link import Loss
 
-__all__ = ["STABLE_SECONDS", "Outage", "is_permanent"]
+__all__ = ["STABLE_SECONDS", "Outage", "is_permanent", "load_policy"]
 
 STABLE_SECONDS: Final = 20.0
 """A link that was ready for so long starts the back-off anew."""
@@ -20,6 +20,14 @@ STABLE_SECONDS: Final = 20.0
 _MAX_RETRY_AFTER: Final = 300.0
 
 _BROKEN_PROTOCOL: Final = frozenset({1002, 1003, 1007})
+
+
+def load_policy() -> None:
+    """Import what the policy is made of; at the first outage, and never under a lock.
+
+    tenacity imports asyncio, which takes longer than everything else a client needs.
+    """
+    import tenacity  # noqa: F401, PLC0415 - see above
 
 
 def is_permanent(error: MCPError, ever_ready: bool) -> bool:
@@ -89,15 +97,15 @@ class Outage:
         self.attempt = 0
         self.last_error = None
 
-    def lost(self, loss: Loss, ready_for: float) -> None:
+    def lost(self, loss: Loss, ready_for: float | None) -> None:
         """Count a lost link.
 
         Args:
             loss: why it ended.
-            ready_for: seconds it was ready; 0 when it never was.
+            ready_for: seconds it was ready; None when it never was, and counts as a failed dial.
         """
-        if ready_for >= STABLE_SECONDS:
-            self.level = 0
+        if ready_for is not None:
+            self.level = 0 if ready_for >= STABLE_SECONDS else self.level + 1
         broken = loss.close_code in _BROKEN_PROTOCOL
         self.broken_links = self.broken_links + 1 if broken else 0
 

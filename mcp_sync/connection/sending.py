@@ -140,7 +140,7 @@ class Sender:
             return MCPClosedError()
         if gate.rejection is not None:
             return gate.rejection
-        if not call.queueable:
+        if not call.queueable or not (gate.config.offline_mode or gate.is_ready()):
             return MCPConnectionLost("before it was written", False, call.method)
         return None
 

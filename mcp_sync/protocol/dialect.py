@@ -26,6 +26,7 @@ from .messages import (
 __all__ = ["METHOD_NOT_FOUND", "Dialect", "Handshake", "HandshakeStep", "Session"]
 
 METHOD_NOT_FOUND: Final = -32601
+"""The error code for a method that is not offered (JSON-RPC 2.0, section 5.1)."""
 
 
 @attrs.frozen

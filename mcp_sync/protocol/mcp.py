@@ -14,8 +14,10 @@ from .messages import Notification, Request, RequestId
 __all__ = ["LATEST_HANDSHAKE_VERSION", "SUPPORTED_VERSIONS", "McpDialect"]
 
 LATEST_HANDSHAKE_VERSION: Final = "2025-11-25"
+"""The newest version that begins with ``initialize``; the client asks for it."""
 
 SUPPORTED_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""What the server may answer, newest first."""
 
 _WAY_OUT: Final = (
     f"this client speaks {', '.join(SUPPORTED_VERSIONS)}: use a server with one of these"

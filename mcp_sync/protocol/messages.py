@@ -76,6 +76,7 @@ class Broken(NamedTuple):
 
 
 Message = Request | Notification | Response | ErrorResponse | Broken
+"""Anything that can be received."""
 
 
 def encode_params(params: Mapping[str, Any] | None) -> str:

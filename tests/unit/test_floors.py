@@ -26,6 +26,9 @@ FLOOR_OF = {
     "connection": "connection",
     "embedded": "embedded",
     "base_client": "base_client",
+    "client_events": "base_client",
+    "offline": "base_client",
+    "process_hooks": "base_client",
     "client": "clients",
     "compareblocks": "clients",
     "variations_file": "clients",
@@ -76,7 +79,6 @@ OUTSIDE_WORLD = {
 
 FOREIGN = {
     "attrs": None,
-    "cattrs": {"ground", "protocol", "clients", "base_client"},
     "tenacity": {"connection"},
     "websocket": {"transports"},
     "websockets": {"embedded", "testing"},
