@@ -1,0 +1,104 @@
+"""Servers that answer byte by byte, or not at all, while a client dials: its deadline holds.
+
+The server measures: from the moment it accepted a connection to the end of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from mcp_sync import MCPClient
+from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from mcp_sync.testing.wire import accept_response, encode_frame
+from reliability.clients import PATIENCE, QUICK
+from scenes import Inbox, read_request
+from timing import MS
+
+__all__ = ["DRIPS", "dial_times"]
+
+TEXT: Final = 0x1
+
+PAUSE: Final = 20 * MS
+"""Between two bytes: by far too slow for the deadline, by far too quick to look dead."""
+
+Drip = Callable[[WebSocketConnection], None]
+
+
+def _drip(connection: WebSocketConnection, data: bytes) -> None:
+    for byte in data:
+        connection.send(bytes([byte]))
+        threading.Event().wait(PAUSE)  # paces the fault
+
+
+def _mute(connection: WebSocketConnection) -> None:
+    connection.receive_to_end()
+
+
+def _drip_the_upgrade(connection: WebSocketConnection) -> None:
+    connection.read_request()
+    _drip(connection, accept_response(connection.request, {"X-Filler": "x" * 4000}))
+
+
+def _drip_the_handshake(connection: WebSocketConnection) -> None:
+    connection.read_request()
+    connection.accept_upgrade()
+    request = read_request(connection)
+    result = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "slow"}}
+    answer = {"jsonrpc": "2.0", "id": request["id"], "result": result | {"filler": "x" * 4000}}
+    _drip(connection, encode_frame(TEXT, json.dumps(answer).encode()))
+
+
+def _ping_instead_of_the_handshake(connection: WebSocketConnection) -> None:
+    connection.read_request()
+    connection.accept_upgrade()
+    while True:
+        connection.send_frame(0x9, b"still here")
+        threading.Event().wait(PAUSE)  # paces the fault
+
+
+DRIPS: Final[dict[str, Drip]] = {
+    "accepts and says nothing": _mute,
+    "drips the upgrade": _drip_the_upgrade,
+    "drips the handshake": _drip_the_handshake,
+    "pings instead of a handshake": _ping_instead_of_the_handshake,
+}
+"""What a slow server does, by name; each would take minutes."""
+
+
+def dial_times(
+    client_type: type[MCPClient], drip: Drip, connect_timeout: float, dials: int
+) -> list[float]:
+    """Have a slow server dialed.
+
+    Args:
+        client_type: of the client.
+        drip: what the server does.
+        connect_timeout: of the client, in seconds.
+        dials: how many dials to wait for.
+
+    Returns:
+        Seconds that each dial took, as the server saw it.
+    """
+    took = Inbox()
+
+    def serve(connection: WebSocketConnection) -> None:
+        begun = time.monotonic()
+        with contextlib.suppress(EOFError, OSError):
+            drip(connection)
+        connection.receive_to_end()
+        took(time.monotonic() - begun)
+
+    with WebSocketPeer(serve, upgrade=False, patience=PATIENCE) as peer:
+        client = client_type(peer.url, connect_timeout=connect_timeout, **QUICK)
+        try:
+            call = client.submit("never answered")
+            assert took.wait_for(lambda times: len(times) >= dials, PATIENCE)
+            assert not call.done()
+        finally:
+            client.close()
+    return took.items()[:dials]
