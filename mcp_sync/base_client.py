@@ -65,6 +65,9 @@ class BaseClient(EventSource):
         MCPConfigurationError: a setting is unknown or impossible.
     """
 
+    _lead = True
+    """False leaves all reading to the reader thread: the slower way, for tests to compare."""
+
     def __init__(
         self,
         server_url: str = "ws://localhost:8765",
@@ -82,7 +85,7 @@ class BaseClient(EventSource):
             heartbeat_interval=heartbeat_interval,
             **settings,
         )
-        self._adopt(Connection(config, self._make_dialect(), _make_transport))
+        self._adopt(Connection(config, self._make_dialect(), _make_transport, lead=self._lead))
         track(self)
 
     def _adopt(self, connection: Connection) -> None:
@@ -297,7 +300,7 @@ class BaseClient(EventSource):
             limit = self.config.request_timeout if isinstance(timeout, Unset) else timeout
             connection.wait_until_ready(Deadline(limit))
         if not gate.is_ready():
-            raise connection.offline_error()
+            raise connection.unready_error()
 
     def submit(
         self,
@@ -355,7 +358,15 @@ class BaseClient(EventSource):
             call = self._make_call(method, params, None, limit=limit, wants_answer=False)
             self._connection.perform(call)
             return
-        call = self._make_call(method, params, None, limit=None, wants_answer=False, watched=True)
+        call = self._make_call(
+            method,
+            params,
+            None,
+            limit=None,
+            answer_limit=limit.timeout,  # how long overflow="block" may hold this thread
+            wants_answer=False,
+            watched=True,
+        )
         self._connection.start(call, may_block=False)
 
     def _make_call(

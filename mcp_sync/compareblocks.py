@@ -236,8 +236,16 @@ class CompareblocksClient(BaseClient):
             InvalidParams: there is no such event; the error lists them.
         """
         params = subscription_params(event_types)
-        answer = self.request("subscribe_updates", params, timeout=timeout)
-        self._remember(self._subscribed.names | set(params["event_types"]))
+        names = frozenset(params["event_types"])
+        # The first update may come right behind the answer.
+        new = names - self._subscribed.names
+        self._let_through(names)
+        try:
+            answer = self.request("subscribe_updates", params, timeout=timeout)
+        except BaseException:  # nothing was subscribed to, whatever the reason
+            self._keep_out(new)
+            raise
+        self._remember()
         return Subscription.from_wire(answer, "subscribe_updates")
 
     def unsubscribe_updates(
@@ -245,13 +253,21 @@ class CompareblocksClient(BaseClient):
     ) -> Subscription:
         """End subscriptions; the arguments and errors are those of ``subscribe_updates``."""
         params = subscription_params(event_types, "unsubscribe_updates")
-        self._remember(self._subscribed.names - set(params["event_types"]))
+        self._keep_out(frozenset(params["event_types"]))
+        self._remember()
         answer = self.request("unsubscribe_updates", params, timeout=timeout)
         return Subscription.from_wire(answer, "unsubscribe_updates")
 
-    def _remember(self, names: frozenset[str]) -> None:
-        self._subscribed.names = names
-        restorations = self._connection.restorations
+    def _let_through(self, names: frozenset[str]) -> None:
+        with self._connection.gate.lock:
+            self._subscribed.names |= names
+
+    def _keep_out(self, names: frozenset[str]) -> None:
+        with self._connection.gate.lock:
+            self._subscribed.names -= names
+
+    def _remember(self) -> None:
+        names, restorations = self._subscribed.names, self._connection.restorations
         if names:
             params = {"event_types": sorted(names)}
             restorations.remember(_SUBSCRIPTION, "subscribe_updates", params)

@@ -22,6 +22,7 @@ from .deadline import LONGEST_WAIT
 from .errors import MCPConfigurationError
 from .transports.headers import check_headers, check_subprotocols
 from .transports.url import mask_url, parse_websocket_url
+from .types.journal import JournalSettings, read_journal
 
 __all__ = [
     "ClientConfig",
@@ -151,6 +152,8 @@ class ClientConfig:
             or waits for a place until the call's deadline ("block").
         queue_ttl: seconds a submitted call may wait in the queue; None waits until it is settled
             or the client is closed.
+        journal: the file that keeps submitted calls while they are queued, so that they outlive the
+            process, or ``JournalSettings``; None keeps them in memory alone.
         max_replays: how often a call that is safe to repeat is sent again after a lost link; 0
             for never.
         trust_tool_hints: True counts tools as safe to repeat that say so of themselves.
@@ -186,6 +189,9 @@ class ClientConfig:
     queue_ttl: float | None = attrs.field(
         default=None, validator=_seconds(optional=True), kw_only=True
     )
+    journal: JournalSettings | None = attrs.field(
+        default=None, converter=read_journal, kw_only=True
+    )
     max_replays: int = attrs.field(default=2, validator=_count(0), kw_only=True)
     trust_tool_hints: bool = attrs.field(default=False, validator=_flag, kw_only=True)
     max_message_size: int = attrs.field(default=16 * MIB, validator=_count(1), kw_only=True)
@@ -214,6 +220,9 @@ class ClientConfig:
     )
 
     def __attrs_post_init__(self) -> None:
+        if self.journal is not None and not self.offline_mode:
+            rule = "needs offline_mode=True: without it nothing is queued"
+            raise MCPConfigurationError("journal", self.journal.path, rule)
         # What a function returns is checked when it is asked.
         headers = {} if callable(self.headers) else self.headers
         check_plain_authorization(self.server_url, headers, self.allow_insecure_auth)
@@ -344,6 +353,10 @@ def _read_optional_seconds(text: str) -> float | None:
     return None if text.strip().lower() in ("", "none") else float(text)
 
 
+def _read_optional_text(text: str) -> str | None:
+    return text or None
+
+
 def _read_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -353,6 +366,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "int": int,
     "float": float,
     "float | None": _read_optional_seconds,
+    "JournalSettings | None": _read_optional_text,
     "bool": _read_flag,
     "Overflow": str,
     "tuple[str, ...]": _read_names,

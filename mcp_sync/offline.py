@@ -28,7 +28,8 @@ class OfflineResponse(Generic[AnswerT]):
         self, call: Call, position: int, read: Callable[[Any], AnswerT] | None = None
     ) -> None:
         self.call = call
-        self.position = position
+        # It may have left the queue again before it was asked where it stood.
+        self.position = max(1, position)
         self.queued_at = time.time()
         """When it was queued, in seconds since the epoch."""
         self._read = read

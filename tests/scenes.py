@@ -1,4 +1,4 @@
-"""What the scenarios share: a diary of a client's events, small servers of one script, the ledger."""
+"""What the scenarios share: a diary of events, what a peer says, what the ledger says."""
 
 from __future__ import annotations
 
@@ -148,15 +148,20 @@ def shake_hands(connection: WebSocketConnection) -> None:
     assert read_request(connection)["method"] == "notifications/initialized"
 
 
+def until_closed(connection: WebSocketConnection) -> None:
+    """Take whatever the client says until it is gone, and say nothing."""
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            connection.read_text()
+
+
 def echo_all(connection: WebSocketConnection) -> None:
     """Answer every request with its own method and params until the client is gone."""
-    try:
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
             request = read_request(connection)
             if "id" in request:
                 answer(connection, request, {k: request.get(k) for k in ("method", "params")})
-    except (EOFError, ConnectionError):
-        return
 
 
 # What the server's ledger says

@@ -58,7 +58,7 @@ def _run(options: Namespace) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return exits.INTERRUPTED
-    except Exception as error:  # whatever it was, the user gets a sentence instead of a traceback
+    except Exception as error:  # noqa: BLE001  whatever it was, the user gets a sentence of it
         if options.debug:
             traceback.print_exception(error)
         report = exits.explain(error)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 
 from mcp_sync import (
     CompareblocksClient,
@@ -14,11 +12,10 @@ from mcp_sync import (
     Variation,
     read_variations,
 )
-from mcp_sync.cli.connecting import connect, make_client
+from mcp_sync.cli.connecting import connected
 from mcp_sync.cli.decisions import decision_lines, statistics_sentence
 from mcp_sync.cli.exits import OK, BadInput
 from mcp_sync.cli.output import facts, line_width, plain, print_json, printable
-from mcp_sync.deadline import Deadline
 
 __all__ = ["results", "status", "submit"]
 
@@ -33,8 +30,7 @@ def submit(options: Namespace) -> int:
         The exit code.
     """
     variations = _read(options.variations)
-    with _connected(options) as client:
-        deadline = Deadline(client.config.request_timeout)
+    with connected(CompareblocksClient, options) as (client, deadline):
         submission = client.submit_extraction(
             options.pdf,
             variations,
@@ -65,11 +61,12 @@ def status(options: Namespace) -> int:
     Returns:
         The exit code.
     """
-    with _connected(options) as client:
+    with connected(CompareblocksClient, options) as (client, deadline):
+        left = deadline.remaining()
         if options.session is None:
-            _print(client.get_status(), options)
+            _print(client.get_status(timeout=left), options)
         else:
-            _print(client.get_status(options.session, options.details), options)
+            _print(client.get_status(options.session, options.details, timeout=left), options)
     return OK
 
 
@@ -82,8 +79,13 @@ def results(options: Namespace) -> int:
     Returns:
         The exit code.
     """
-    with _connected(options) as client:
-        found = client.get_results(options.session, options.format or "json", options.analytics)
+    with connected(CompareblocksClient, options) as (client, deadline):
+        found = client.get_results(
+            options.session,
+            options.format or "json",
+            options.analytics,
+            timeout=deadline.remaining(),
+        )
     if options.json or options.format == "json":
         print_json(found)
     elif options.format == "ndjson":
@@ -100,13 +102,6 @@ def _read(path: str) -> list[Variation]:
         return list(read_variations(source))
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _connected(options: Namespace) -> Iterator[CompareblocksClient]:
-    with contextlib.closing(make_client(CompareblocksClient, options)) as client:
-        connect(client, options.timeout)
-        yield client
 
 
 def _show_progress(status: SessionStatus) -> None:

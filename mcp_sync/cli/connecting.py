@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from mcp_sync import BaseClient, ClientConfig
 from mcp_sync.cli.exits import Unreachable
 from mcp_sync.deadline import Deadline
 
-__all__ = ["connect", "make_client"]
+__all__ = ["connect", "connected", "make_client"]
 
 ClientT = TypeVar("ClientT", bound=BaseClient)
 
@@ -67,7 +68,7 @@ def connect(client: BaseClient, timeout: float | None) -> None:
         timeout: seconds for both; None takes ten.
 
     Raises:
-        Unreachable: the attempts are used up.
+        Unreachable: the attempts are used up, or the handshake was not done in time.
         MCPTimeoutError: not connected in time.
         MCPConnectionRejected: the server refused for good.
     """
@@ -75,4 +76,25 @@ def connect(client: BaseClient, timeout: float | None) -> None:
     if client.connect(deadline.remaining()) and client.wait_until_ready(deadline.remaining()):
         return
     last_error = client.get_connection_stats().dials.last_error
-    raise Unreachable(client.get_client_info().server_url, last_error or "it does not answer")
+    raise Unreachable(client.get_client_info().server_url, last_error)
+
+
+@contextlib.contextmanager
+def connected(kind: type[ClientT], options: Namespace) -> Iterator[tuple[ClientT, Deadline]]:
+    """Give a client that is connected, and close it at the end.
+
+    Args:
+        kind: its class.
+        options: as for ``make_client``.
+
+    Yields:
+        The client, and the deadline of everything.
+
+    Raises:
+        Unreachable: the attempts are used up.
+        MCPError: the settings cannot work, or the connection failed otherwise.
+    """
+    with contextlib.closing(make_client(kind, options)) as client:
+        deadline = Deadline(client.config.request_timeout)
+        connect(client, options.timeout)
+        yield client, deadline

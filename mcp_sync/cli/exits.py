@@ -67,6 +67,10 @@ exit codes:
   141  nobody reads the output any more"""
 """The codes, as the help shows them."""
 
+_SERVE_HINT: Final = "`mcp-sync serve` starts a server on this machine; --url names another one"
+
+_TIMEOUT_HINT: Final = "--timeout gives it more time"
+
 _URL_HINT: Final = "--url takes ws://HOST:PORT or wss://HOST:PORT"
 
 
@@ -84,17 +88,16 @@ class BadInput(Exception):
 
 
 class Unreachable(Exception):
-    """No attempt to connect succeeded.
+    """There is no connection.
 
     Args:
         url: where the server should be, without secrets.
-        last_error: why the last attempt failed.
+        last_error: why the last attempt failed; None where none has failed yet.
     """
 
-    hint = "`mcp-sync serve` starts a server on this machine; --url names another one"
-
-    def __init__(self, url: str, last_error: str) -> None:
-        super().__init__(f"cannot connect to {url}: {last_error}")
+    def __init__(self, url: str, last_error: str | None) -> None:
+        super().__init__(f"no connection to {url}: {last_error or 'the server does not answer'}")
+        self.hint = _SERVE_HINT if last_error else _TIMEOUT_HINT
 
 
 @attrs.frozen
@@ -115,7 +118,7 @@ def explain(error: Exception) -> Report:
         return Report(sentence, error.hint, UNREACHABLE)
     if isinstance(error, MCPError):
         return Report(sentence, _hint(error), _code(error))
-    if isinstance(error, ImportError) and error.name == "websockets":
+    if isinstance(error, ImportError) and (error.name or "").startswith("websockets"):
         return Report(sentence, "", BAD_INPUT)
     unexpected = f"unexpected {type(error).__name__}: {sentence}"
     return Report(unexpected, "--debug shows where it comes from", FAILED)
@@ -139,5 +142,5 @@ def _hint(error: MCPError) -> str:
     if isinstance(error, MCPConfigurationError) and error.setting == "server_url":
         return _URL_HINT
     if isinstance(error, MCPTimeoutError):
-        return "--timeout gives it more time"
+        return _TIMEOUT_HINT
     return ""

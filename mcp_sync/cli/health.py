@@ -37,7 +37,7 @@ def run(options: Namespace) -> int:
             failure = error
         health = client.health_check(options.timeout)
         if options.json:
-            print_json(health.as_dict() | plain(client.get_client_info()))
+            print_json(health.as_dict() | {"client": plain(client.get_client_info())})
         else:
             print(*facts(_facts(client, health)), sep="\n")
     if failure is not None:

@@ -7,10 +7,11 @@ that lines never mix. Knows no client and no server.
 from __future__ import annotations
 
 import queue
+import textwrap
 from collections.abc import Iterable
 
 from mcp_sync import ConnectionEvent
-from mcp_sync.cli.output import printable
+from mcp_sync.cli.output import line_width, printable
 from mcp_sync.deadline import Deadline
 
 __all__ = ["INDENT", "Narrator"]
@@ -36,9 +37,9 @@ class Narrator:
         print(f"\n{self.title}", flush=True)
 
     def say(self, sentence: str) -> None:
-        """Print a sentence."""
+        """Print a sentence, in as many lines as the terminal needs."""
         self.tell_heard()
-        print(INDENT + sentence, flush=True)
+        _print(sentence)
 
     def show(self, lines: Iterable[str]) -> None:
         """Print lines that are laid out already."""
@@ -75,7 +76,19 @@ class Narrator:
 
 
 def _tell(event: ConnectionEvent) -> None:
-    print(f"{INDENT}[{event.name}] {printable(_in_words(event))}", flush=True)
+    _print(f"[{event.name}] {printable(_in_words(event))}")
+
+
+def _print(text: str) -> None:
+    wrapped = textwrap.fill(
+        text,
+        line_width(),
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    print(wrapped, flush=True)
 
 
 def _in_words(event: ConnectionEvent) -> str:
@@ -93,5 +106,7 @@ def _in_words(event: ConnectionEvent) -> str:
             return f"attempt {facts['attempt']}: {facts['error']}; {then}"
         case "reconnecting":
             return f"attempt {facts['attempt']}"
-        case _:
-            return ", ".join(f"{key} {value}" for key, value in facts.items())
+        case "offline":
+            return f"after {facts['attempts']} attempts: {facts['error']}"
+        case _:  # degraded, recovered
+            return "; ".join(facts["reasons"]) or "all is well"

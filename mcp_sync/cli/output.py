@@ -84,9 +84,7 @@ def table(
     widths = _shrink(natural, width - len(indent) - len(_GAP) * (len(heads) - 1))
     right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(heads))]
     lines = [heads, ["-" * one for one in widths], *cells]
-    return [
-        (indent + _GAP.join(map(_fit, line, widths, right))).rstrip() for line in lines
-    ]
+    return [(indent + _GAP.join(map(_fit, line, widths, right))).rstrip() for line in lines]
 
 
 def _shrink(widths: list[int], available: int) -> list[int]:

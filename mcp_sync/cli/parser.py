@@ -10,10 +10,12 @@ from typing import Any, Final, NoReturn
 from mcp_sync import __version__
 from mcp_sync.cli import exits
 from mcp_sync.cli.output import complain
+from mcp_sync.errors import shorten
 
 __all__ = ["make_parser"]
 
 _PDF_HELP: Final = "the PDF, as a path on the server, relative to the server's working directory"
+_LONGEST_MESSAGE: Final = 400
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
-        complain(message, f"{self.prog} --help")
+        complain(shorten(message, _LONGEST_MESSAGE), f"{self.prog} --help")
         self.exit(exits.BAD_INPUT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from argparse import Namespace
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def run(options: Namespace) -> int:
     except ValueError as error:
         raise BadInput(str(error)) from error
     except OSError as error:
-        hint = "--port 0 takes a free port"
-        complain(f"cannot serve on {options.host}:{options.port}: {error}", hint)
+        taken = error.errno == errno.EADDRINUSE
+        reason = "the port is in use" if taken else error.strerror or str(error)
+        hint = "--port 0 takes a free port" if taken else ""
+        complain(f"cannot serve on {options.host}:{options.port}: {reason}", hint)
         return FAILED
     return OK
 

@@ -97,6 +97,8 @@ class Call(Future[Any]):
         self.queued_at: float | None = None
         self.written_at: float | None = None
         self.replays = 0
+        self.cut_short = 0
+        """How often a link was lost in the middle of its frame."""
         self.owner = Owner.CALLER
         self.queued = False
         """Whether it stands in the outbox, which it leaves after its last byte was written."""

@@ -6,7 +6,6 @@ a call that is being written: its writer resolves it. This room writes and reads
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from collections.abc import Callable
@@ -27,12 +26,12 @@ from ..protocol.peer import Peer
 from ..states import ConnectionState
 from .call import Call, Owner
 from .expiry import Expiry
-from .gate import Decision, Gate
+from .gate import Decision, Gate, copy_of
 from .link import Link, Loss
 from .outbox import Outbox
 from .why import reason_of
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "is_about_its_size"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
@@ -133,6 +132,16 @@ class Calls:
                 self._forget(call)
                 self.settle(call, error, decision)
 
+    def fail_answered(self, request_id: RequestId, error_for: Callable[[Call], MCPError]) -> bool:
+        """Settle the call that an answer was about with an error; False when there is none."""
+        with self._gate.decide() as decision:
+            call = self.peer.take(request_id)
+            if call is None:
+                return False
+            self.outbox.discard(call)
+            self.settle(call, error_for(call), decision)
+            return True
+
     def cancel(self, call: Call) -> bool:
         """Withdraw a call, and tell the server where its dialect can; False when settled."""
         with self._gate.decide() as decision:
@@ -212,10 +221,9 @@ class Calls:
 
     def fail_all(self, error: MCPError, decision: Decision) -> int:
         """Fail every queued and unanswered call; how many were unsent. Holds the lock."""
-        # A copy for each: every raise of an error adds to its traceback.
-        unsent = self.fail_queued(lambda _: copy.copy(error), decision)
+        unsent = self.fail_queued(lambda _: copy_of(error), decision)
         for call in self._take_written():
-            self.settle(call, copy.copy(error), decision)
+            self.settle(call, copy_of(error), decision)
         return unsent
 
     def _take_written(self) -> list[Call]:
@@ -227,7 +235,7 @@ class Calls:
         too_big = _find_too_big(written, loss)
         if too_big is not None:
             written.remove(too_big)
-            self.settle(too_big, self._too_large(too_big, loss), decision)
+            self.settle(too_big, self.too_large(too_big, loss), decision)
         again = [call for call in written if not self.after_loss(call, loss, decision)]
         for call in [one for one in self.outbox if one.owner is Owner.OUTBOX]:
             if not self.may_queue(call):
@@ -268,7 +276,8 @@ class Calls:
         self.settle(call, MCPClosedError() if closed else error, decision)
         return True
 
-    def _too_large(self, call: Call, loss: Loss) -> MCPMessageTooLarge:
+    def too_large(self, call: Call, loss: Loss) -> MCPMessageTooLarge:
+        """The error of the call that close code 1009 was about. Holds the lock."""
         way_out = f"{call.method} ended the link (close code {_MESSAGE_TOO_BIG})"
         if loss.size is None:
             return MCPMessageTooLarge(call.size, None, "outbound", f"{way_out}; send less")
@@ -276,6 +285,11 @@ class Calls:
         return MCPMessageTooLarge(
             loss.size, limit, "inbound", f"{way_out}; ask for less or raise max_message_size"
         )
+
+
+def is_about_its_size(loss: Loss) -> bool:
+    """Whether the peer ended the link because a message of ours was too big for it."""
+    return loss.close_code == _MESSAGE_TOO_BIG and loss.size is None
 
 
 def _unsent(call: Call, loss: Loss) -> MCPConnectionLost:

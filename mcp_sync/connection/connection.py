@@ -114,13 +114,13 @@ class Connection:
         """See ``BaseClient.connect``."""
         gate, life = self.gate, self.life
         with gate.decide() as decision:
-            if gate.state in _CONNECTED:
-                return True
-            life.open(decision)
-            before = life.generation
+            is_connected = gate.state in _CONNECTED
+            if not is_connected:
+                life.open(decision)
+            before = life.generation - is_connected
 
         def is_decided() -> bool:
-            return life.generation > before or self._has_stopped()
+            return self._has_stopped() or (life.generation > before and not self._is_preparing())
 
         if not gate.wait_until(is_decided, Deadline(timeout)):
             last = life.outage.last_error
@@ -139,6 +139,11 @@ class Connection:
         gate = self.gate
         given_up = gate.state is _S.FAILED and gate.rejection is not None
         return given_up or gate.state in (_S.OFFLINE, _S.DISCONNECTED)
+
+    def _is_preparing(self) -> bool:
+        """Whether the link gets ready by itself, and is not yet. Holds the lock."""
+        link = self.gate.link
+        return link is not None and not link.ready and not link.dialect.handshake_required
 
     def open_in_background(self) -> None:
         """Begin to connect and return at once."""
@@ -208,7 +213,7 @@ class Connection:
         with self.gate.decide():
             config = self.gate.config.changed(**changes)
             self.gate.config = config
-            self.gate.changed.notify_all()
+            self.life.reconfigured()
         return config
 
     def reconnect(self) -> None:
@@ -309,14 +314,20 @@ class Connection:
         if self.gate.state is _S.DISCONNECTED and self.life.was_closed:
             return
         if not may_block:
-            raise self.offline_error()
+            raise self.unready_error()
         deadline = call.deadline or Deadline(call.answer_limit)
         if not self.wait_until_ready(deadline):
             waiting_for = f"a connection; the state is {self.gate.state}"
             raise MCPTimeoutError(call.method, deadline.timeout, False, waiting_for)
 
+    def unready_error(self) -> MCPError:
+        """The error of a call that is not to wait for a link: why there is none."""
+        with self.gate.lock:
+            is_over = self.gate.rejection is not None or self.life.was_closed
+            return self.life.closed_error() if is_over else self.offline_error()
+
     def offline_error(self) -> MCPOfflineError:
-        """The error of a call that is not to wait for a link."""
+        """The error that tells since when, and why, there is no ready link."""
         last, outage = self.life.outage.last_error, self.life.outage
         error = None if last is None else str(last)
         return MCPOfflineError(
@@ -363,6 +374,7 @@ class Connection:
         with self.gate.decide() as decision:
             if self.calls.outbox and self.gate.state is not _S.DISCONNECTED:
                 self.life.want_link(decision)
+        with self.gate.lock:
             return self.calls.wait_settled(self.calls.is_idle, Deadline(timeout))
 
     def clear_queue(self) -> int:
@@ -432,7 +444,7 @@ class Connection:
         self._sender.write(link, call)
         deadline = call.deadline or Deadline(None)
         if reads:
-            self._reading.read_for(link, call, deadline)
+            self._reading.read_alone(link, call, deadline)
         result = self._settle(call)
         return result if isinstance(result, Mapping) else {}
 

@@ -8,6 +8,7 @@ so that their order is the states' order, and delivered outside it.
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 import time
 from collections import deque
@@ -24,7 +25,7 @@ from .dispatcher import Dispatcher
 from .link import Link
 from .stats import Stats
 
-__all__ = ["Decision", "Gate"]
+__all__ = ["Decision", "Gate", "copy_of"]
 
 
 class Gate:
@@ -89,6 +90,10 @@ class Gate:
         self.changed.notify_all()
         self.settled.notify_all()
 
+    def refusal(self) -> MCPError | None:
+        """Why nothing can be sent for good, to be raised; None while there is hope."""
+        return None if self.rejection is None else copy_of(self.rejection)
+
     def announce(self, name: str, **context: Any) -> None:
         """Append a connection event with the state as it is now. Holds the lock."""
         assert self.is_locked()
@@ -131,6 +136,13 @@ class Gate:
         """
         with self.lock:
             return self.changed.wait_for(condition, deadline.remaining())
+
+
+def copy_of(error: MCPError) -> MCPError:
+    """Copy an error for one more raise: each adds to the traceback and keeps its frames alive."""
+    fresh = copy.copy(error)
+    fresh.__cause__ = error.__cause__
+    return fresh
 
 
 class Decision:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ..states import ConnectionState
@@ -38,7 +40,13 @@ class _Pulse:
         self.count = 0
         self.due_at = now
         self.asked_at: float | None = None
+        """Since when a proof of life is waited for: the first ping, sent or tried, after the last
+        proof; None while none is."""
         self.suspected = False
+        self.owed: deque[tuple[int, float]] = deque()
+        """The pings that went out and whose pongs may still come: number and time."""
+        self.answered = 0
+        """The number of the latest ping that was answered."""
 
     def payload(self) -> bytes:
         return _PAYLOAD + self.count.to_bytes(8, "big")
@@ -90,8 +98,10 @@ class Heartbeat:
                     next_beat = min(next_beat, due)
                 if self._review_at > time.monotonic():
                     next_beat = min(next_beat, self._review_at)
-                link = gate.link
-                if link is (self._pulse.link if self._pulse else None):
+                link, pulse = gate.link, self._pulse
+                if pulse is not None and pulse.asked_at is None:
+                    next_beat = min(next_beat, pulse.due_at)
+                if link is (pulse.link if pulse else None):
                     gate.changed.wait(max(0.0, next_beat - time.monotonic()))
 
     def _beat(self) -> float:
@@ -115,10 +125,11 @@ class Heartbeat:
         link.transport.flush()
         return self._check(self._pulse, now)
 
-    def _answered(self, pulse: _Pulse, round_trip: float) -> None:
+    def _answered(self, pulse: _Pulse, number: int, round_trip: float) -> None:
         """Called by whoever reads the link."""
-        pulse.asked_at = None
         with self._gate.lock:
+            pulse.asked_at = None
+            pulse.answered = max(pulse.answered, number)
             self._gate.stats.pong(round_trip, time.monotonic())
             self._gate.changed.notify_all()
 
@@ -127,50 +138,62 @@ class Heartbeat:
         # A setting that was shortened meanwhile counts at once.
         pulse.due_at = min(pulse.due_at, now + config.heartbeat_interval)
         asked_at = pulse.asked_at
-        if asked_at is None:
-            pulse.suspected = False
-            if now >= pulse.due_at:
-                self._ping(pulse, now)
-            if pulse.asked_at is None:
-                return pulse.due_at
-            # The pong may come long before the verdict; then the next ping is due first.
-            return min(pulse.due_at, self._verdict_at(pulse.asked_at))
-        if self._alive_at(pulse.link, asked_at) > asked_at:
-            if now < asked_at + config.heartbeat_timeout:
-                return asked_at + config.heartbeat_timeout
-            self._lose_pong(pulse, now)
-            return now
-        return self._judge(pulse, asked_at, now)
+        if asked_at is not None and self._alive_at(pulse.link) > asked_at:
+            pulse.asked_at = None
+        if now >= pulse.due_at:
+            # Also while a pong is owed: what proves life now says nothing of what comes after.
+            self._ping(pulse)
+        overdue_at = self._count_lost_pongs(pulse, now)
+        next_beat = pulse.due_at if overdue_at is None else min(pulse.due_at, overdue_at)
+        asked_at = pulse.asked_at
+        return next_beat if asked_at is None else min(next_beat, self._judge(pulse, asked_at, now))
 
     def _verdict_at(self, since: float) -> float:
-        timeout = self._gate.config.heartbeat_timeout
-        return since + timeout - min(_SECOND_LOOK_SECONDS, timeout / 4)
+        return since + self._gate.config.heartbeat_timeout - self._second_look()
 
-    def _alive_at(self, link: Link, asked_at: float) -> float:
+    def _second_look(self) -> float:
+        return min(_SECOND_LOOK_SECONDS, self._gate.config.heartbeat_timeout / 4)
+
+    def _alive_at(self, link: Link) -> float:
         """When the link last proved life: any inbound byte, or progress of a write under way."""
         transport = link.transport
         if not transport.is_writing():
             return transport.last_inbound
         return max(transport.last_inbound, transport.last_outbound)
 
-    def _ping(self, pulse: _Pulse, now: float) -> None:
-        config = self._gate.config
+    def _ping(self, pulse: _Pulse) -> None:
+        now = time.monotonic()
         pulse.count += 1
-        pulse.due_at = now + config.heartbeat_interval
+        pulse.due_at = now + self._gate.config.heartbeat_interval
         # Set first: the pong may be read before ping() returns.
-        pulse.asked_at = time.monotonic()
-        if pulse.link.ping(pulse.payload(), lambda trip: self._answered(pulse, trip)):
+        if pulse.asked_at is None:
+            pulse.asked_at, pulse.suspected = now, False
+        answered = partial(self._answered, pulse, pulse.count)
+        if pulse.link.ping(pulse.payload(), answered):
+            pulse.owed.append((pulse.count, now))
             with self._gate.lock:
                 self._gate.stats.ping_sent()
-        # Without a ping, because a writer is busy, silence and a write without progress still
-        # count from here on.
+            return
+        # A writer is busy. It is tried again soon, and meanwhile silence and a write without
+        # progress count from the first try on.
+        pulse.due_at = now + self._second_look()
 
-    def _lose_pong(self, pulse: _Pulse, now: float) -> None:
-        """The peer lives, but has left a ping unanswered for too long."""
-        pulse.asked_at = None
-        pulse.due_at = now
-        with self._gate.lock:
-            self._gate.stats.pong_lost(now)
+    def _count_lost_pongs(self, pulse: _Pulse, now: float) -> float | None:
+        """Count the pings that were left unanswered for too long, whether or not the peer lives.
+
+        Returns:
+            When the next one will have been; None if no pong is owed.
+        """
+        timeout = self._gate.config.heartbeat_timeout
+        while pulse.owed:
+            number, sent_at = pulse.owed[0]
+            if number > pulse.answered:
+                if now < sent_at + timeout:
+                    return sent_at + timeout
+                with self._gate.lock:
+                    self._gate.stats.pong_lost(now)
+            pulse.owed.popleft()
+        return None
 
     def _judge(self, pulse: _Pulse, asked_at: float, now: float) -> float:
         timeout = self._gate.config.heartbeat_timeout
@@ -181,8 +204,6 @@ class Heartbeat:
             return asked_at + timeout
         if now < asked_at + timeout:
             return asked_at + timeout
-        with self._gate.lock:
-            self._gate.stats.pong_lost(now)
         cause = f"no byte from the server within {timeout:g} s of a ping"
         _log.warning("the link is silent: %s", cause)
         self._report_down(pulse.link, LinkDown(cause))

@@ -88,7 +88,7 @@ class Life:
         gate.rejection = None
         if gate.state is _S.DISCONNECTED:
             self.outage = Outage()
-        self.outage.attempt = 0
+        self.outage.asked_anew()
         self._reauthorized = False
         gate.fire(Trigger.OPEN)
         self.was_closed = False
@@ -98,18 +98,27 @@ class Life:
     def want_link(self, decision: Decision) -> None:
         """A call waits for a ready link: dial sooner, or run the handshake. Holds the lock."""
         gate = self._gate
+        if gate.state is _S.DISCONNECTED and self.was_closed:
+            return
         self.handshake_wanted = True
         if gate.state is _S.DISCONNECTED:
-            if not self.was_closed:
-                self.open(decision)
+            self.open(decision)
         elif gate.state is _S.CONNECTED and gate.link is not None:
             decision.later(gate.link.transport.wake)
         else:
             now = time.monotonic()
             due = now - self._unscheduled_at >= gate.config.reconnect_delay
+            due = due and not self.outage.asked_to_wait
             if due and self._dial_at is not None and self._dial_at > now:
                 self._unscheduled_at = now
                 self._plan(0.0)
+
+    def reconfigured(self) -> None:
+        """The settings have changed: a planned dial keeps to the new cap. Holds the lock."""
+        if self._dial_at is not None and not self.outage.asked_to_wait:
+            cap = time.monotonic() + self._gate.config.max_reconnect_delay
+            self._dial_at = min(self._dial_at, cap)
+        self._gate.changed.notify_all()
 
     def hurry(self) -> None:
         """Dial now instead of after the back-off. Holds the lock."""
@@ -136,6 +145,7 @@ class Life:
             self._past_traffic = self.traffic(link)
         gate.note_readiness()
         unsent = self._calls.fail_all(error, decision)
+        gate.stats.calls_dropped(unsent)
         if was_open:
             gate.announce("disconnected", cause="closed", close_code=None, close_reason="")
         if self.dialing is not None:
@@ -294,7 +304,9 @@ class Life:
         gate = self._gate
         self.outage.failed(error)
         gate.stats.dial_failed(time.monotonic(), str(error))
-        permanent = is_permanent(error, gate.ever_ready) and not self._may_reauthorize(error)
+        rejected = is_permanent(error, gate.ever_ready)
+        once_more = rejected and self._may_reauthorize(error)
+        permanent = rejected and not once_more
         if gate.state is _S.OFFLINE and not permanent:
             gate.stats.quiet_probe()
             self._plan(self.outage.probe_delay(gate.config))
@@ -303,7 +315,7 @@ class Life:
         attempt = self.outage.attempt
         if permanent:
             self._give_up(error, True, decision)
-        elif not self.outage.is_over(gate.config):
+        elif once_more or not self.outage.is_over(gate.config):
             delay = self.outage.delay(gate.config)
             self._plan(delay)
             self._announce_failed(error, delay, permanent=False)
@@ -380,7 +392,7 @@ class Life:
 
     def closed_error(self) -> MCPError:
         """The error of whoever needs a connection that is closed or refused. Holds the lock."""
-        return self._gate.rejection or MCPClosedError()
+        return self._gate.refusal() or MCPClosedError()
 
 
 def _log_failure(attempt: int, error: str, delay: float) -> None:

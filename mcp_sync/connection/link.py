@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from .call import Call
 
 __all__ = ["Link", "Loss", "ReadTurn"]
+
+_KEPT_PINGS: Final = 16
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +71,15 @@ class ReadTurn:
             self._lock.release()
 
 
+@attrs.frozen(eq=False)
+class _Ping:
+    """A ping whose pong has not come: what tells it from others, when, and who wants to know."""
+
+    payload: bytes
+    asked_at: float
+    answered: Callable[[float], None]
+
+
 class Link:
     """A link. Its fields change under the state lock; ``read_turn`` is held by whoever reads."""
 
@@ -94,7 +107,8 @@ class Link:
         """Whether the reader has closed the descriptors."""
         self.ponged_at: float | None = None
         """``time.monotonic`` of the last pong that answered a ping of ours; None before one."""
-        self._pongs: dict[bytes, tuple[float, Callable[[float], None]]] = {}
+        self._pings: collections.deque[_Ping] = collections.deque(maxlen=_KEPT_PINGS)
+        """Those without a pong, oldest first; a peer that never answers fills no memory."""
         transport.on_pong = self._pong
 
     def ping(self, payload: bytes, answered: Callable[[float], None]) -> bool:
@@ -108,17 +122,24 @@ class Link:
             Whether the ping was sent.
         """
         # Noted first: the pong may be read before ping() returns.
-        self._pongs[payload] = (time.monotonic(), answered)
+        ping = _Ping(payload, time.monotonic(), answered)
+        self._pings.append(ping)
         if self.transport.ping(payload):
             return True
-        self._pongs.pop(payload, None)
+        with contextlib.suppress(ValueError):  # so many were sent since that it is forgotten
+            self._pings.remove(ping)
         return False
 
     def _pong(self, payload: bytes) -> None:
-        asked_at, answered = self._pongs.pop(payload, (0.0, None))
-        if answered is not None:
+        if all(ping.payload != payload for ping in self._pings.copy()):
+            return
+        # A pong answers the pings before it as well (RFC 6455, 5.5.3).
+        while self._pings:
+            ping = self._pings.popleft()
             self.ponged_at = time.monotonic()
-            answered(self.ponged_at - asked_at)
+            ping.answered(self.ponged_at - ping.asked_at)
+            if ping.payload == payload:
+                return
 
     def adopt(self, session: Session) -> None:
         """Speak as a handshake agreed. Holds the lock."""

@@ -84,23 +84,36 @@ class Reading:
     def read_for(self, link: Link, call: Call, deadline: Deadline) -> None:
         """Receive until a call is settled, the link is lost or the deadline is over.
 
-        The caller has the read turn, or is the reader thread on a link that is not yet ready.
+        The caller has the read turn.
         """
+        text = None
         try:
-            while not call.done() and link.loss is None and not deadline.is_over():
+            # Settled comes before done: who settled it may have looked for its leader before.
+            while not (call.done() or call.owner is Owner.SETTLED or link.loss is not None):
+                if deadline.is_over():
+                    return
                 text = link.transport.receive(deadline)
                 if text is not None:
-                    self._accept(link, text)
+                    self._receiver.accept(link, text)
+                    text = None
         except LinkDown as down:
             self._report_down(link, down)
-
-    def _accept(self, link: Link, text: str) -> None:
-        try:
-            self._receiver.accept(link, text)
         except BaseException:  # an interrupt: what was read and not yet passed on is gone
-            self._receiver.abandon(link)
-            self._report_down(link, LinkDown("interrupted while a message was taken in"))
+            if text is not None:
+                self._abandon(link)
             raise
+
+    def read_alone(self, link: Link, call: Call, deadline: Deadline) -> None:
+        """``read_for`` as the reader thread, on a link that is not yet ready."""
+        link.leader = call
+        try:
+            self.read_for(link, call, deadline)
+        finally:
+            link.leader = None
+
+    def _abandon(self, link: Link) -> None:
+        self._receiver.abandon(link)
+        self._report_down(link, LinkDown("interrupted while a message was taken in"))
 
     def _follow(self, call: Call, deadline: Deadline) -> None:
         with self._gate.lock:
@@ -140,7 +153,12 @@ class Reading:
             text = link.transport.receive(None)
             followed = bool(self._followers)
             if text is not None:
-                self._accept(link, text)
+                self._receiver.accept(link, text)
+        except LinkDown:
+            raise
+        except BaseException:  # as in ``read_for``
+            self._abandon(link)
+            raise
         finally:
             link.read_turn.give_back()
         if followed and self._lead_allowed:

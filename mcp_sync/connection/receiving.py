@@ -90,22 +90,17 @@ class Receiver:
         if message.id is None:
             self._stray("null id", message.message)
             return
-        with self._gate.lock:
-            call = self._calls.peer.take(message.id)
-        if call is None:
+        dialect = link.dialect
+        if not self._calls.fail_answered(
+            message.id, lambda call: dialect.error(message, call.method)
+        ):
             self._unexpected(message.id)
-        else:
-            self._calls.fail(call, link.dialect.error(message, call.method))
 
     def _broken(self, message: Broken) -> None:
-        call = None
-        if message.id is not None:
-            with self._gate.lock:
-                call = self._calls.peer.take(message.id)
-        if call is None:
+        if message.id is None or not self._calls.fail_answered(
+            message.id, lambda call: MCPProtocolError(f"{call.method}: {message.rule}")
+        ):
             self._stray("broken message", message.rule)
-        else:
-            self._calls.fail(call, MCPProtocolError(f"{call.method}: {message.rule}"))
 
     def _unexpected(self, request_id: RequestId) -> None:
         with self._gate.lock:

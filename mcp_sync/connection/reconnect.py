@@ -80,17 +80,28 @@ class Outage:
             multiplier=config.reconnect_delay, max=config.max_reconnect_delay
         )
         planned = float(wait(_state(max(1, self.level))))
+        return max(planned, self.asked_to_wait)
+
+    @property
+    def asked_to_wait(self) -> float:
+        """Seconds that the server asked to wait before the next dial (Retry-After); 0 for none."""
         asked = self.last_error
         if isinstance(asked, MCPConnectionError) and asked.retry_after is not None:
-            return max(planned, min(asked.retry_after, _MAX_RETRY_AFTER))
-        return planned
+            return min(asked.retry_after, _MAX_RETRY_AFTER)
+        return 0.0
 
     def probe_delay(self, config: ClientConfig) -> float:
         """Seconds until the next quiet probe of a client that gave up: at the cap, with jitter."""
         import tenacity  # noqa: PLC0415 - as above
 
         cap = config.max_reconnect_delay
-        return float(tenacity.wait_random(cap / 2, cap)(_state(1)))
+        planned = float(tenacity.wait_random(cap / 2, cap)(_state(1)))
+        return max(planned, self.asked_to_wait)
+
+    def asked_anew(self) -> None:
+        """A user wants to connect: attempts, and links that broke the protocol, count anew."""
+        self.attempt = 0
+        self.broken_links = 0
 
     def ended(self) -> None:
         """A link is ready: attempts start anew."""

@@ -14,7 +14,7 @@ from ..protocol.messages import encode_notification, encode_request
 from ..states import ConnectionState
 from ..transports.base import LinkDown, WriteTimeout
 from .call import Call, Owner
-from .calls import Calls
+from .calls import Calls, is_about_its_size
 from .gate import Decision, Gate
 from .link import Link
 from .worker import start_worker
@@ -24,6 +24,9 @@ __all__ = ["Sender"]
 _log: Final = logging.getLogger("mcp_sync.connection")
 
 _UNLIMITED: Final = Deadline(None)
+
+_MOST_CUT_SHORT: Final = 5
+"""So many links in a row that end in the middle of one call's frame are that call's doing."""
 
 
 class Sender:
@@ -71,18 +74,23 @@ class Sender:
             self._calls.register(link, call)
         return link
 
-    def write(self, link: Link, call: Call) -> None:
-        """Write a call that this thread owns as its writer, and pass it on as the outcome says."""
+    def write(self, link: Link, call: Call) -> bool:
+        """Write a call that this thread owns as its writer, and pass it on as the outcome says.
+
+        Returns:
+            Whether the kernel has taken all of it.
+        """
         try:
             text = _text(call)
             link.dialect.check_size(len(text) if text.isascii() else len(text.encode()))
             call.written_at = time.monotonic()
             link.transport.send(text, call.deadline or _UNLIMITED)
         except WriteTimeout:
-            self._unwritten(call, timed_out=True)
+            self._unwritten(link, call, timed_out=True)
         except LinkDown as down:
             self._report_down(link, down)
-            self._unwritten(call, timed_out=False)
+            call.cut_short += down.partly_written
+            self._unwritten(link, call, timed_out=False)
         except MCPMessageTooLarge as error:
             with self._gate.lock:
                 self._calls.outbox.discard(call)
@@ -92,31 +100,36 @@ class Sender:
             raise
         else:
             self._written(link, call)
+            return True
+        return False
 
     def _written(self, link: Link, call: Call) -> None:
         gate, calls = self._gate, self._calls
         with gate.lock:
             gate.stats.call_sent()
             link.messages_sent += 1
-            calls.outbox.discard(call)
+            if call.queued:
+                calls.outbox.remove(call)
+                if calls.room_wanted:
+                    gate.settled.notify_all()
             if call.owner is Owner.WRITER and call.wants_answer and link.loss is None:
                 call.owner = Owner.PENDING
                 calls.expiry.watch(call)
                 return
-            if call.owner is Owner.SETTLED and not call.cancelled():
+            if call.owner is Owner.SETTLED and not calls.peer.was_withdrawn(call.request_id):
                 return
         with gate.decide() as decision:
             if call.owner is not Owner.WRITER:
                 # Answered before we came here, or withdrawn while it was being written.
-                if call.cancelled():
+                if calls.peer.was_withdrawn(call.request_id):
                     decision.later(calls.tell_withdrawn, link, call)
             elif not call.wants_answer:
                 calls.settle(call, None, decision)
             elif link.loss is not None and not calls.after_loss(call, link.loss, decision):
-                calls.outbox.restore([call])
+                calls.requeue([call])
                 self._attend(decision)
 
-    def _unwritten(self, call: Call, *, timed_out: bool) -> None:
+    def _unwritten(self, link: Link, call: Call, *, timed_out: bool) -> None:
         gate, calls = self._gate, self._calls
         with gate.decide() as decision:
             calls.outbox.discard(call)
@@ -124,30 +137,40 @@ class Sender:
                 return
             if call.request_id is not None:
                 calls.peer.take(call.request_id)
-            error = self._refusal(call)
+            error = self._refusal() or self._why_not_again(link, call)
             if timed_out or (call.deadline is not None and call.deadline.is_over()):
                 error = calls.timeout_error(call)
             if error is not None:
                 calls.settle(call, error, decision)
             else:
-                calls.outbox.restore([call])
+                calls.requeue([call])
                 self._attend(decision)
 
-    def _refusal(self, call: Call) -> MCPError | None:
-        """Why an unwritten call may not wait for another link; None when it may."""
-        gate = self._gate
-        if gate.state is ConnectionState.DISCONNECTED:
-            return MCPClosedError()
-        if gate.rejection is not None:
-            return gate.rejection
-        if not call.queueable or not (gate.config.offline_mode or gate.is_ready()):
-            return MCPConnectionLost("before it was written", False, call.method)
-        return None
+    def _refusal(self) -> MCPError | None:
+        """Why no call is taken any more; None while calls are."""
+        closed = self._gate.state is ConnectionState.DISCONNECTED
+        return MCPClosedError() if closed else self._gate.refusal()
+
+    def _why_not_again(self, link: Link, call: Call) -> MCPError | None:
+        """Why an unwritten call may not be written on another link; None when it may."""
+        loss = link.loss
+        if call.cut_short and loss is not None and is_about_its_size(loss):
+            return self._calls.too_large(call, loss)
+        if call.cut_short >= _MOST_CUT_SHORT:
+            cause = f"{call.cut_short} links in a row ended in the middle of this request"
+            return MCPConnectionLost(cause, False, call.method)
+        return None if self._calls.may_queue(call) else self._lost_before_writing(call)
+
+    def _lost_before_writing(self, call: Call) -> MCPConnectionLost:
+        return MCPConnectionLost("before it was written", False, call.method)
 
     def _enqueue(self, call: Call) -> None:
         gate, calls = self._gate, self._calls
         with gate.decide() as decision:
-            error = self._refusal(call) or self._make_room(call, decision)
+            error = self._refusal()
+            if error is None and not (gate.is_ready() or calls.may_queue(call)):
+                error = self._lost_before_writing(call)
+            error = error or self._make_room(call, decision)
             if error is None:
                 calls.outbox.append(call)
                 gate.stats.call_queued()
@@ -167,11 +190,13 @@ class Sender:
             config = gate.config
             return outbox.has_room(call, config.offline_queue_limit, config.offline_queue_max_bytes)
 
+        if call.size > gate.config.offline_queue_max_bytes:
+            return self._full(f"offline queue (this call alone has {call.size} bytes)")
         if gate.config.overflow == "block" and not has_room():
             limit = call.deadline or Deadline(call.answer_limit)
             calls = self._calls
-            calls.wait_settled(lambda: has_room() or self._refusal(call) is not None, limit)
-            refusal = self._refusal(call)
+            calls.wait_settled(lambda: has_room() or self._refusal() is not None, limit)
+            refusal = self._refusal()
             if refusal is not None:
                 return refusal
         if gate.config.overflow == "drop_oldest":
@@ -188,10 +213,10 @@ class Sender:
             self._gate.stats.calls_dropped(1)
             calls.settle(oldest, error, decision)
 
-    def _full(self) -> MCPQueueFullError:
+    def _full(self, what: str = "offline queue") -> MCPQueueFullError:
         config, outbox = self._gate.config, self._calls.outbox
         return MCPQueueFullError(
-            "offline queue",
+            what,
             len(outbox),
             config.offline_queue_limit,
             outbox.size_bytes,
@@ -214,29 +239,31 @@ class Sender:
 
     def _drain(self) -> None:
         """Write queued calls in order, within the dialect's window; ends with the queue."""
-        started, count = time.monotonic(), 0
+        started, count, failures = time.monotonic(), 0, 0
         while True:
             with self._gate.decide():
-                claimed = self._next_queued(started, count)
-            if claimed is None:
-                return
+                claimed = self._next_queued()
+                if claimed is None:
+                    if count or failures:
+                        now = time.monotonic()
+                        self._gate.stats.drain_finished(count, failures, now - started, now)
+                    return
             try:
-                self.write(*claimed)
+                written = self.write(*claimed)
             except Exception:  # a fault of ours: this call was withdrawn, the others go on
                 _log.exception("could not write %s", claimed[1].method)
-            count += 1
+                written = False
+            count += written
+            failures += not written
 
-    def _next_queued(self, started: float, count: int) -> tuple[Link, Call] | None:
+    def _next_queued(self) -> tuple[Link, Call] | None:
         """Claim the head of the queue once the window is open. Holds the lock."""
         gate, calls = self._gate, self._calls
         while True:
             link, call = gate.link, calls.outbox.head()
             if link is None or not link.ready or call is None:
-                self._draining = call is not None
-                self._drainer_alive = False
-                now = time.monotonic()
-                gate.stats.drain_finished(count, 0, now - started, now)
-                gate.changed.notify_all()
+                # Without a ready link nothing is written directly; the next one starts a drain.
+                self._draining = self._drainer_alive = False
                 return None
             if self._is_window_open(link):
                 call.drained = True

@@ -127,19 +127,20 @@ class ServerProcess:
             [*command, *self._options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )
         self._child = child
-        try:
-            assert child.stdout is not None  # stdout=PIPE
-            # The child says one line: nobody needs to read, or drain, the pipe after it.
-            with child.stdout as pipe:
+        assert child.stdout is not None  # stdout=PIPE
+        # The child says one line: nobody needs to read, or drain, the pipe after it. It is closed
+        # last, or a child that is about to be killed would complain of a broken pipe.
+        with child.stdout as pipe:
+            try:
                 self._port = _read_port(pipe, Deadline(timeout))
-        except EOFError:
-            code = self._reap()
-            raise RuntimeError(
-                f"the server process ended with exit code {code} before it listened on a port"
-            ) from None
-        except BaseException:
-            self.kill()
-            raise
+            except EOFError:
+                code = self._reap()
+                raise RuntimeError(
+                    f"the server process ended with exit code {code} before it listened on a port"
+                ) from None
+            except BaseException:
+                self.kill()
+                raise
 
     def kill(self) -> None:
         """Kill the process (SIGKILL) and reap it; a no-op when it is not running."""

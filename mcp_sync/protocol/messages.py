@@ -116,15 +116,14 @@ def _is_utf8(text: str) -> bool:
 
 
 def _explain(params: dict[str, Any], error: Exception) -> TypeError | ValueError:
-    found = None
-    try:
-        if not isinstance(error, RecursionError):
-            found = _find_unserialisable(params, "params", frozenset())
-    except RecursionError as deep:
-        error = deep
     if isinstance(error, RecursionError):
         return ValueError("params are nested too deeply to be sent as JSON; flatten them")
-    return found or ValueError(f"params cannot be sent as JSON: {error}")
+    try:
+        found = _find_unserialisable(params, "params", frozenset())
+    except RecursionError:  # the encoder gets deeper than this search
+        found = None
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return found or kind(f"params cannot be sent as JSON: {error}")
 
 
 def _find_unserialisable(

@@ -210,7 +210,8 @@ class Bridge:
             flow.write(now)
             flow.pass_end()
             self._cut_when_due()
-        if self.to_server.is_finished and self.to_client.is_finished:
+        finished = [flow for _, flow in self._flows() if flow.is_finished]
+        if len(finished) == len(self._flows()) or any(flow.was_reset for flow in finished):
             self.close()
 
     def close(self) -> None:

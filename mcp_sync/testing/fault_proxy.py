@@ -225,6 +225,8 @@ class FaultProxy:
 
     def _rebind(self) -> None:
         """Bind the port without listening: the system then refuses connections to it."""
+        # Who has connected before the command is in; closing the listener would reset them.
+        self._accept_all()
         if self._listener is not None:
             self._listener.close()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -262,20 +264,23 @@ class FaultProxy:
             while True:
                 self._commands.get_nowait()()
         if self._is_accepting:
-            self._accept_one()
+            self._accept_all()
         now = time.monotonic()
         for bridge in self._bridges:
             bridge.move(ready, self._paused, now, self._delay)
         with self._changed:
             self._changed.notify_all()
 
-    def _accept_one(self) -> None:
-        if self._listener is None:
-            return
-        try:
-            client, _ = self._listener.accept()
-        except OSError:
-            return  # Nobody is there any more.
+    def _accept_all(self) -> None:
+        """Accept whoever has connected."""
+        while self._listener is not None:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return  # Nobody is there any more.
+            self._begin(client)
+
+    def _begin(self, client: socket.socket) -> None:
         bridge = Bridge(client, self._target)
         self._bridges.append(bridge)
         if self._next_cut is not None:

@@ -299,9 +299,11 @@ class _Server(Generic[Connection]):
             script(self._connection(sock))
             return
         tls = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        with self._changed:
-            self._sockets.append(tls)
         with tls:
+            with self._changed:
+                self._sockets.append(tls)
+                if self._stopping.is_set():
+                    return
             try:
                 tls.do_handshake()
             except OSError:
@@ -317,9 +319,11 @@ class _Server(Generic[Connection]):
         self._wake_writer.send(b"\0")
         accepting, *_ = self._threads
         accepting.join(self._patience)
-        for sock in self._sockets:
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        with self._changed:
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):
+                    # Not SSLSocket.shutdown, which would take TLS away under the script.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(self._patience)
         self._listener.close()

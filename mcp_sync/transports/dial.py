@@ -11,12 +11,13 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ..deadline import Deadline
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
 from .base import LinkDown, Resolver
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
+from .tls import TlsConnection
 from .url import WebSocketUrl
 
 __all__ = [
@@ -65,6 +66,13 @@ _CERTIFICATE_ALERTS = (
 )
 
 
+class HasDescriptor(Protocol):
+    """What can be polled."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
 class DialWait:
     """What every step of one dial waits with: its deadline, the self-pipe, and its name.
 
@@ -102,7 +110,7 @@ class DialWait:
             f"could not connect to {self.address}: {reason} while {self.step}"
         )
 
-    def is_ready(self, sock: socket.socket, events: int, until: Deadline) -> bool:
+    def is_ready(self, sock: HasDescriptor, events: int, until: Deadline) -> bool:
         """Wait for the socket; False when ``until`` was over first. Raises LinkDown on abort."""
         poll = make_poll()
         fd = sock.fileno()
@@ -118,13 +126,13 @@ class DialWait:
             self._pipe.drain()
         raise LinkDown(ABORTED)
 
-    def wait(self, sock: socket.socket, events: int) -> None:
+    def wait(self, sock: HasDescriptor, events: int) -> None:
         """Wait for the socket until the dial's deadline."""
         self.check()
         if not self.is_ready(sock, events, self.deadline):
             raise self.timed_out()
 
-    def perform(self, sock: socket.socket, act: Callable[[], Result], events: int) -> Result:
+    def perform(self, sock: HasDescriptor, act: Callable[[], Result], events: int) -> Result:
         """Do something on the non-blocking socket, waiting for ``events`` when it would block."""
         while True:
             self.check()
@@ -140,8 +148,10 @@ class DialWait:
 
 def describe_os_error(error: OSError) -> str:
     """An OSError in words, without the file names and addresses it may carry."""
+    if isinstance(error, ssl.SSLEOFError):
+        return "the peer closed the connection"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'no reason given'})"
+        return f"TLS failed ({getattr(error, 'reason', None) or 'no reason given'})"
     if isinstance(error, socket.gaierror) or error.errno is None:
         return error.strerror or str(error) or type(error).__name__
     return os.strerror(error.errno).lower()
@@ -157,12 +167,12 @@ def resolve_host(url: WebSocketUrl, resolve: Resolver, wait: DialWait) -> list[A
     wait.check()
     try:
         rows = resolve(url.host, url.port, wait.deadline)
-    except (MCPError, LinkDown):
-        wait.check()
-        raise
     except TimeoutError as error:
         wait.check()
         raise wait.timed_out() from error
+    except (MCPError, LinkDown):
+        wait.check()
+        raise
     except (OSError, UnicodeError) as error:
         wait.check()
         reason = describe_os_error(error) if isinstance(error, OSError) else "bad host name"
@@ -244,7 +254,7 @@ def _set_options(sock: socket.socket) -> None:
 
 def start_tls(
     sock: socket.socket, url: WebSocketUrl, context: ssl.SSLContext | None, wait: DialWait
-) -> ssl.SSLSocket:
+) -> TlsConnection:
     """Do the TLS handshake on a connected socket.
 
     Args:
@@ -260,21 +270,14 @@ def start_tls(
     """
     wait.step = "doing the TLS handshake"
     try:
-        context = context or ssl.create_default_context()
-        tls = context.wrap_socket(sock, server_hostname=url.host, do_handshake_on_connect=False)
+        connection = TlsConnection(sock, context or ssl.create_default_context(), url.host)
+        wait.perform(connection, connection.do_handshake, POLLIN)
     except BaseException as error:
         sock.close()
-        if isinstance(error, (OSError, ValueError)):
+        if isinstance(error, (OSError, ValueError)) and not isinstance(error, MCPError):
             raise _tls_error(error, wait) from error
         raise
-    try:
-        wait.perform(tls, tls.do_handshake, POLLIN)
-    except BaseException as error:
-        tls.close()
-        if isinstance(error, OSError) and not isinstance(error, MCPError):
-            raise _tls_error(error, wait) from error
-        raise
-    return tls
+    return connection
 
 
 def _tls_error(error: OSError | ValueError, wait: DialWait) -> MCPConnectionError:

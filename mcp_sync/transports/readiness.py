@@ -27,6 +27,7 @@ POLLIN: int = getattr(select, "POLLIN", 1)
 POLLOUT: int = getattr(select, "POLLOUT", 4)
 
 LONGEST_POLL_S = 86_400.0
+DRAIN_SIZE = 512
 
 
 class Poll(Protocol):
@@ -128,11 +129,11 @@ class SelfPipe:
         pair = self._pair
         if pair is not None:
             with contextlib.suppress(BlockingIOError):
-                while len(pair[0].recv(512)) == 512:
+                while len(pair[0].recv(DRAIN_SIZE)) == DRAIN_SIZE:
                     pass
 
     def forget(self) -> None:
-        """Close the descriptors in a forked child, where a thread that is gone may hold the lock."""
+        """Close the descriptors in a forked child, where nobody may be left to free the lock."""
         pair, self._pair = self._pair, None
         if pair is not None:
             pair[0].close()

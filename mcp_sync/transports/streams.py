@@ -1,4 +1,4 @@
-"""Open byte streams on a non-blocking socket: plain TCP, and TLS with one lock around each call.
+"""Open byte streams on a non-blocking socket: plain TCP, and TLS on top of it.
 
 Waiting is always done in poll(2), outside any call into TLS. A stream knows bytes, deadlines and
 the self-pipe; nothing of frames.
@@ -7,6 +7,7 @@ the self-pipe; nothing of frames.
 from __future__ import annotations
 
 import abc
+import contextlib
 import socket
 import ssl
 import threading
@@ -17,12 +18,12 @@ from ..deadline import Deadline
 from .base import LinkDown
 from .dial import ABORTED, describe_os_error
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
+from .tls import TlsConnection
 
 __all__ = ["ByteStream", "Gauges", "TcpStream", "TlsStream", "WaitOver"]
 
 RECEIVE_SIZE = 65_536
-TLS_RECORD_SIZE = 16_384
-RENEGOTIATION_POLL_S = 0.05
+RENEGOTIATION_SLICE_S = 0.02
 # A script that restores SIGPIPE's default must not die of a lost link.
 SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
 
@@ -51,9 +52,13 @@ class ByteStream(abc.ABC):
         gauges: where progress is noted.
     """
 
-    engaged = False
-    """True while the stream holds on to bytes that were offered but not counted as taken: the
-    same bytes must be offered again."""
+    @property
+    def engaged(self) -> bool:
+        """Whether it holds on to bytes that were offered but not counted as taken.
+
+        The same bytes must then be offered again.
+        """
+        return False
 
     def __init__(self, sock: socket.socket, pipe: SelfPipe, gauges: Gauges) -> None:
         self.waiting = False
@@ -123,8 +128,7 @@ class ByteStream(abc.ABC):
         """End one or both directions at once; whatever is blocked returns. Never blocks."""
         with self._closing:
             try:
-                # Not SSLSocket.shutdown: it would make the next recv read without TLS.
-                socket.socket.shutdown(self._sock, how)
+                self._sock.shutdown(how)
             except OSError:
                 return  # Already closed, by the peer or by us.
 
@@ -154,17 +158,15 @@ class ByteStream(abc.ABC):
             elif remaining == 0:
                 raise WaitOver
 
-    def _received(self, data: bytes) -> bytes:
+    def _note_received(self, count: int) -> None:
         gauges = self._gauges
         gauges.last_inbound = time.monotonic()
-        gauges.bytes_received += len(data)
-        return data
+        gauges.bytes_received += count
 
-    def _sent(self, count: int) -> int:
+    def _note_sent(self, count: int) -> None:
         gauges = self._gauges
         gauges.last_outbound = time.monotonic()
         gauges.bytes_sent += count
-        return count
 
     def _broken(self, error: OSError | ValueError) -> LinkDown:
         if self._pipe.aborted:
@@ -181,97 +183,90 @@ class TcpStream(ByteStream):
         while True:
             self._wait_readable(deadline)
             try:
-                return self._received(self._sock.recv(RECEIVE_SIZE))
+                data = self._sock.recv(RECEIVE_SIZE)
             except (BlockingIOError, InterruptedError):
                 continue  # poll(2) may report readiness that is gone (its manual, BUGS).
             except OSError as error:
                 raise self._broken(error) from error
+            self._note_received(len(data))
+            return data
 
     def send(self, data: bytes | memoryview) -> int:
         """See ``ByteStream.send``."""
         try:
-            return self._sent(self._sock.send(data, SEND_FLAGS))
+            count = self._sock.send(data, SEND_FLAGS)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
             raise self._broken(error) from error
+        self._note_sent(count)
+        return count
 
 
 class TlsStream(ByteStream):
-    """A TLS stream: recv first, because records may wait decrypted, and poll after WantRead.
+    """A TLS stream: what is decrypted already goes first, and poll comes before more input.
 
-    One lock is held around every call into TLS and none of them blocks: two threads in one
-    OpenSSL connection corrupt it (python/cpython#143756).
+    Args:
+        connection: its handshake done; the stream owns it.
+        pipe: the transport's self-pipe, open.
+        gauges: where progress is noted, in encrypted bytes.
     """
 
-    def __init__(self, sock: ssl.SSLSocket, pipe: SelfPipe, gauges: Gauges) -> None:
-        super().__init__(sock, pipe, gauges)
-        self._tls_lock = threading.Lock()
-        self._send_wants_input = False
+    def __init__(self, connection: TlsConnection, pipe: SelfPipe, gauges: Gauges) -> None:
+        super().__init__(connection.socket, pipe, gauges)
+        self._tls = connection
+        self._wants_reading = False
+        self._pipe_poll = make_poll()
+        self._pipe_poll.register(pipe.fileno(), POLLIN)
+        gauges.bytes_sent += connection.sent
+
+    @property
+    def engaged(self) -> bool:
+        """See ``ByteStream.engaged``."""
+        return self._tls.is_engaged
 
     def receive(self, deadline: Deadline | None) -> bytes:
         """See ``ByteStream.receive``."""
-        while True:
-            if self._pipe.aborted:
-                raise LinkDown(ABORTED)
-            try:
-                with self._tls_lock:
-                    data = self._sock.recv(TLS_RECORD_SIZE)
-                return self._received(data)
-            except ssl.SSLWantReadError:
+        try:
+            while (data := self._tls.read()) is None:
                 self._wait_readable(deadline)
-            except ssl.SSLWantWriteError:
-                # A key update that the kernel has no room for; the receiver may wait for it.
-                self._send_poll_once(deadline)
-            except (OSError, ValueError) as error:
-                raise self._broken(error) from error
+                with contextlib.suppress(BlockingIOError, InterruptedError):
+                    self._note_received(self._tls.fill())
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+        return data
 
     def send(self, data: bytes | memoryview) -> int:
         """See ``ByteStream.send``.
 
-        A record that was begun must be ended with the same bytes, so nothing is offered to TLS
+        A record that TLS has made must go out before any other, so nothing is offered to TLS
         while the kernel has no room at all.
         """
         if not self.engaged and not self._send_poll.poll(0):
             return 0
+        before = self._tls.sent
+        self._wants_reading = False
         try:
-            with self._tls_lock:
-                self.engaged = True
-                taken = self._sock.send(data)
-                self.engaged = self._send_wants_input = False
-            return self._sent(taken)
+            return self._tls.send(data)
         except ssl.SSLWantWriteError:
             return 0
         except ssl.SSLWantReadError:
-            self._send_wants_input = True
+            self._wants_reading = True
             return 0
         except (OSError, ValueError) as error:
             raise self._broken(error) from error
+        finally:
+            if self._tls.sent > before:
+                self._note_sent(self._tls.sent - before)
 
     def wait_writable(self, deadline: Deadline) -> bool:
         """See ``ByteStream.wait_writable``."""
-        if self._send_wants_input:
-            # A renegotiation: the receiver may take the input that TLS waits for, so look again.
-            remaining = deadline.remaining()
-            slice_s = RENEGOTIATION_POLL_S
-            self._receive_poll_for_sender(min(slice_s, slice_s if remaining is None else remaining))
-            return not deadline.is_over()
-        return super().wait_writable(deadline)
-
-    def _receive_poll_for_sender(self, timeout: float) -> None:
-        poll = make_poll()
-        poll.register(self._fd, POLLIN)
-        poll.poll(poll_timeout(timeout))
-
-    def _send_poll_once(self, deadline: Deadline | None) -> None:
-        remaining = None if deadline is None else deadline.remaining()
-        if remaining == 0:
-            raise WaitOver
-        poll = make_poll()
-        poll.register(self._fd, POLLOUT)
-        poll.register(self._pipe.fileno(), POLLIN)
-        self.waiting = True
-        poll.poll(poll_timeout(remaining))
-        self.waiting = False
-        if self._pipe.take_wake():
-            raise WaitOver
+        if not self._wants_reading:
+            return super().wait_writable(deadline)
+        # Only the receiver can end a renegotiation, and nothing tells when it has.
+        remaining = deadline.remaining()
+        limit = (
+            RENEGOTIATION_SLICE_S if remaining is None else min(remaining, RENEGOTIATION_SLICE_S)
+        )
+        self._pipe_poll.poll(poll_timeout(limit))
+        return not deadline.is_over()

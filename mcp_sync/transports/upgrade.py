@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import email.utils
-import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import websocket
@@ -21,7 +20,7 @@ from .dial import DialWait, describe_os_error, tls_alert
 from .readiness import POLLIN, POLLOUT
 from .url import WebSocketUrl, mask_url
 
-__all__ = ["Upgraded", "upgrade"]
+__all__ = ["Channel", "Upgraded", "upgrade"]
 
 HEAD_LIMIT = 65_536
 RECEIVE_SIZE = 65_536
@@ -50,6 +49,19 @@ class Upgraded:
     rest: bytes = attrs.field(repr=False)
 
 
+class Channel(Protocol):
+    """What the upgrade needs of a non-blocking socket, with or without TLS."""
+
+    def fileno(self) -> int:
+        """The descriptor to poll."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Bytes that are there; b"" at the end."""
+
+    def send(self, data: bytes, /) -> int:
+        """Take what can be taken at once."""
+
+
 class _UpgradeSocket:
     """The socket that websocket-client sees during the upgrade; the real one stays ours.
 
@@ -58,16 +70,24 @@ class _UpgradeSocket:
 
     _closed = False  # Read by websocket-client's WebSocket.shutdown.
 
-    def __init__(self, sock: socket.socket, wait: DialWait) -> None:
+    def __init__(self, sock: Channel, wait: DialWait) -> None:
         self._sock = sock
         self._wait = wait
         self._head: bytes | None = None
         self._position = 0
+        self._send_error: ConnectionError | None = None
         self.location: str | None = None
         self.rest = b""
 
     def send(self, data: bytes) -> int:
-        return self._wait.perform(self._sock, lambda: self._sock.send(data), POLLOUT)
+        try:
+            return self._wait.perform(self._sock, lambda: self._sock.send(data), POLLOUT)
+        except ConnectionError as error:
+            if isinstance(error, MCPError):
+                raise
+            # A peer that refuses early, and resets, has left its answer for us to read.
+            self._send_error = error
+            return len(data)
 
     def recv(self, size: int) -> bytes:
         if self._head is None:
@@ -100,6 +120,8 @@ class _UpgradeSocket:
                 raise self._wait.failed(f"the response's headers are over {HEAD_LIMIT} bytes")
             data = self._wait.perform(self._sock, lambda: self._sock.recv(RECEIVE_SIZE), POLLIN)
             if not data:
+                if self._send_error is not None:
+                    raise self._send_error
                 raise self._wait.failed("the peer closed the connection")
             received += data
         if not received.startswith(HTTP_BEGIN):
@@ -119,7 +141,7 @@ class _UpgradeSocket:
 
 
 def upgrade(
-    sock: socket.socket,
+    sock: Channel,
     url: WebSocketUrl,
     headers: Mapping[str, str],
     subprotocols: tuple[str, ...],

@@ -7,6 +7,7 @@ reading half. It knows texts, not JSON-RPC.
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ from .framing import (
 from .headers import check_headers, check_subprotocols
 from .readiness import SelfPipe, acquire_within
 from .streams import CLOSE_ABNORMAL, ByteStream, TcpStream, TlsStream, WaitOver
+from .tls import TlsConnection
 from .upgrade import Upgraded, upgrade
 from .url import WebSocketUrl, parse_websocket_url
 
@@ -119,28 +121,28 @@ class WebSocketTransport(Transport):
     def _dial(self, target: WebSocketUrl, wait: DialWait) -> LinkInfo:
         settings = self._settings
         sock = connect_tcp(resolve_host(target, self._resolve, wait), wait)
-        if target.is_secure:
-            sock = start_tls(sock, target, settings.ssl_context, wait)
         try:
-            upgraded = upgrade(sock, target, settings.headers, settings.subprotocols, wait)
+            peer_address = _name_of_peer(sock)
+            channel: socket.socket | TlsConnection = sock
+            if target.is_secure:
+                channel = start_tls(sock, target, settings.ssl_context, wait)
+            upgraded = upgrade(channel, target, settings.headers, settings.subprotocols, wait)
             wait.check()
-            peer = sock.getpeername()
-            if isinstance(sock, ssl.SSLSocket):
-                stream: ByteStream = TlsStream(sock, self._pipe, self)
-            else:
-                stream = TcpStream(sock, self._pipe, self)
         except BaseException:
             sock.close()
             raise
-        self._begin(stream, upgraded)
-        tls_version = sock.version() if isinstance(sock, ssl.SSLSocket) else None
+        self._begin(channel, upgraded)
         return LinkInfo(
-            peer_address=f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}",
+            peer_address=peer_address,
             subprotocol=upgraded.subprotocol,
-            tls_version=tls_version,
+            tls_version=channel.version() if isinstance(channel, TlsConnection) else None,
         )
 
-    def _begin(self, stream: ByteStream, upgraded: Upgraded) -> None:
+    def _begin(self, channel: socket.socket | TlsConnection, upgraded: Upgraded) -> None:
+        if isinstance(channel, TlsConnection):
+            stream: ByteStream = TlsStream(channel, self._pipe, self)
+        else:
+            stream = TcpStream(channel, self._pipe, self)
         self._frames = FrameBuffer(self._next_bytes, self._settings.max_message_size, upgraded.rest)
         self._writer = FrameWriter(stream, self.abort)
         self._stream = stream
@@ -324,3 +326,11 @@ class WebSocketTransport(Transport):
         finally:
             with contextlib.suppress(RuntimeError):  # It was never taken.
                 self._read_lock.release()
+
+
+def _name_of_peer(sock: socket.socket) -> str | None:
+    try:
+        host, port = sock.getpeername()[:2]
+    except OSError:
+        return None  # It is gone already; the next step will say why.
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

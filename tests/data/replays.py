@@ -287,6 +287,7 @@ def _killed_in_work(stage: Stage, exchange: Exchange) -> list[str]:
         accepted = first(client)
         assert server.pid is not None
         os.kill(server.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, server.pid, os.WSTOPPED)
         client.send(exchange.requests[1])
         server.kill()
         return [accepted, first(client)]

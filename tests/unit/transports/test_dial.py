@@ -29,6 +29,7 @@ from mcp_sync.transports.dial import (
     start_tls,
 )
 from mcp_sync.transports.readiness import SelfPipe
+from mcp_sync.transports.tls import TlsConnection
 from mcp_sync.transports.url import parse_websocket_url
 from timing import MS
 
@@ -108,7 +109,7 @@ def test_a_connection_is_kept_alive_and_sends_at_once(
 def test_a_refused_connection_says_so(
     make_wait: Callable[[float], DialWait], closed_address: tuple[str, int]
 ) -> None:
-    with pytest.raises(MCPConnectionError, match="127.0.0.1:7: connection refused") as caught:
+    with pytest.raises(MCPConnectionError, match=r"127.0.0.1:7: connection refused") as caught:
         connect_tcp([row(closed_address)], make_wait(BOUND))
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
     assert not isinstance(caught.value, MCPConnectionRejected)
@@ -242,7 +243,7 @@ def test_a_resolver_that_answers_after_the_deadline_is_too_late(
         resolve_host(parse_websocket_url("ws://there/"), resolve, make_wait(10 * MS))
 
 
-Handshake = Callable[..., ssl.SSLSocket]
+Handshake = Callable[..., TlsConnection]
 
 
 @pytest.fixture
@@ -254,7 +255,7 @@ def handshake(make_wait: Callable[[float], DialWait]) -> Handshake:
         context: ssl.SSLContext | None,
         host: str = "127.0.0.1",
         timeout: float = BOUND,
-    ) -> ssl.SSLSocket:
+    ) -> TlsConnection:
         wait = make_wait(timeout)
         sock = connect_tcp([row((peer.host, peer.port))], wait)
         return start_tls(sock, parse_websocket_url(f"wss://{host}:1/"), context, wait)
@@ -268,7 +269,7 @@ def test_a_trusted_certificate_is_accepted_for_a_name_and_an_address(
 ) -> None:
     with (
         RawPeer(lambda connection: connection.send(b"in TLS"), tls=certificates.server) as peer,
-        handshake(peer, certificates.client, host) as tls,
+        contextlib.closing(handshake(peer, certificates.client, host)) as tls,
     ):
         assert tls.version() == "TLSv1.3"
         peer.wait_for_scripts(1)
@@ -280,7 +281,9 @@ def test_an_untrusted_certificate_is_a_rejection_that_says_what_is_wrong(
 ) -> None:
     with (
         RawPeer(hold, tls=certificates.server) as peer,
-        pytest.raises(MCPConnectionRejected, match="certificate of 127.0.0.1:7 was refused") as got,
+        pytest.raises(
+            MCPConnectionRejected, match=r"certificate of 127.0.0.1:7 was refused"
+        ) as got,
     ):
         handshake(peer, None)
     assert got.value.tls_reason == "unable to get local issuer certificate"
@@ -293,7 +296,7 @@ def test_a_certificate_for_another_name_is_a_rejection_that_says_so(
 ) -> None:
     with (
         RawPeer(hold, tls=certificates.server) as peer,
-        pytest.raises(MCPConnectionRejected, match="example.org") as caught,
+        pytest.raises(MCPConnectionRejected, match=r"example.org") as caught,
     ):
         handshake(peer, certificates.client, "example.org")
     assert caught.value.tls_reason is not None
@@ -311,7 +314,7 @@ def test_a_server_that_wants_another_version_of_tls_is_no_rejection(
     new.minimum_version = ssl.TLSVersion.TLSv1_3
     with (
         RawPeer(hold, tls=new) as peer,
-        pytest.raises(MCPConnectionError, match="TLS failed .*VERSION") as caught,
+        pytest.raises(MCPConnectionError, match=r"TLS failed .*VERSION") as caught,
     ):
         handshake(peer, old)
     assert not isinstance(caught.value, MCPConnectionRejected)

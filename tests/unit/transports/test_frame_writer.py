@@ -177,7 +177,7 @@ def test_a_writer_waits_for_another_no_longer_than_its_deadline(
 
 def test_a_peer_that_is_gone_is_a_link_down(line: Line) -> None:
     line.peer.reset()
-    with pytest.raises(LinkDown, match="reset by peer|broken pipe") as caught:
+    with pytest.raises(LinkDown, match=r"reset by peer|broken pipe") as caught:
         line.writer.send("x", Deadline(BOUND))
     assert not caught.value.partly_written
     assert line.aborts == 0

@@ -17,7 +17,7 @@ from mcp_sync.transports.url import mask_url, parse_websocket_url
         ("wss://localhost", "localhost", 443, "localhost", "/", True),
         ("ws://h:443/", "h", 443, "h:443", "/", False),
         ("wss://h:80/", "h", 80, "h:80", "/", True),
-        ("WS://Example.ORG:8765/a/b?c=d&e", "example.org", 8765, "example.org:8765", "/a/b?c=d&e", False),
+        ("WS://Example.ORG:8765/a?c=d", "example.org", 8765, "example.org:8765", "/a?c=d", False),
         ("ws://[::1]:9/x", "::1", 9, "[::1]:9", "/x", False),
         ("ws://h?q=1", "h", 80, "h", "/?q=1", False),
         ("ws://h/a%20b/ü?ö=%2F", "h", 80, "h", "/a%20b/%C3%BC?%C3%B6=%2F", False),
