@@ -159,7 +159,10 @@ class Transport(abc.ABC):
 
     @abc.abstractmethod
     def send_close(self, code: int, reason: str = "") -> bool:
-        """Write a close frame if that is possible without waiting; False when it was not."""
+        """Write a close frame if the kernel takes it at once; False when it did not.
+
+        A write under way is waited for, a tenth of a second at the most.
+        """
 
     @abc.abstractmethod
     def abort(self) -> None:

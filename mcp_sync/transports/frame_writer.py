@@ -28,6 +28,9 @@ MAX_POSTED_BYTES = 256 * 1024
 FRAME_OVERHEAD = 64
 TLS_OVERHEAD_DIVISOR = 256
 
+# An answer may be read before the writer of its request has let go of the lock.
+CLOSE_PATIENCE_S = 0.1
+
 
 class FrameWriter:
     """Writes frames without ever mixing two of them. Safe for any number of threads.
@@ -98,9 +101,13 @@ class FrameWriter:
         return self._try(self._begin, encode_frame(payload, PING, self._keys))
 
     def send_close(self, code: int, reason: str) -> bool:
-        """Write a close frame if that needs no waiting; no message goes out after it."""
+        """Write a close frame if the kernel takes it at once; no message goes out after it."""
         payload = code.to_bytes(2, "big") + _cut_utf8(reason, REASON_LIMIT)
-        return self._try(self._write_close, encode_frame(payload, CLOSE, self._keys))
+        frame = encode_frame(payload, CLOSE, self._keys)
+        try:
+            return self._exclusively(Deadline(CLOSE_PATIENCE_S), self._write_close, frame)
+        except (WriteTimeout, LinkDown):
+            return False  # A writer is stuck, or the link is down: the peer learns of it anyway.
 
     def can_send_now(self, size: int) -> bool:
         """Whether a message of so many bytes would be taken without waiting."""

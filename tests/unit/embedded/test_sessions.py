@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 import pytest
 
@@ -14,7 +16,7 @@ def test_a_session_starts_initialized_with_an_id_of_its_own() -> None:
 
 def test_an_update_makes_a_new_value_and_leaves_the_old_one_as_it_was() -> None:
     table = SessionTable()
-    session = Session("a.pdf", {}, [])
+    session = Session("a.pdf", {}, [], updated_at=datetime.min)
     table.add(session)
     updated = table.update(session.session_id, status="processing", progress=0.1)
     assert table.get(session.session_id) is updated

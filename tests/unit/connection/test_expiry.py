@@ -1,0 +1,140 @@
+"""The due times of calls that nobody waits for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from calls_made import make_call, make_connection
+from mcp_sync.connection.call import Call, Owner
+from mcp_sync.connection.connection import Connection
+from mcp_sync.connection.expiry import Expiry
+from mcp_sync.deadline import Deadline
+from timing import MS
+
+OVER = Deadline(0)
+FAR = 5000.0
+
+
+def watched(connection: Connection, owner: Owner = Owner.OUTBOX, **spec: Any) -> Call:
+    call = make_call(connection, watched=True, **spec)
+    call.owner = owner
+    if owner is Owner.OUTBOX:
+        call.queued_at = time.monotonic()
+    else:
+        call.written_at = time.monotonic()
+    with connection.gate.lock:
+        connection.calls.expiry.watch(call)
+    return call
+
+
+def due(connection: Connection) -> list[Call]:
+    with connection.gate.lock:
+        return connection.calls.expiry.take_due()[0]
+
+
+def next_due(connection: Connection) -> float | None:
+    with connection.gate.lock:
+        return connection.calls.expiry.next_due()
+
+
+def test_a_call_whose_deadline_is_over_is_given_once() -> None:
+    connection = make_connection()
+    call = watched(connection, limit=OVER)
+    assert due(connection) == [call]
+    assert due(connection) == []
+    assert next_due(connection) is None
+
+
+def test_a_call_in_time_stays() -> None:
+    connection = make_connection()
+    watched(connection, limit=Deadline(FAR))
+    assert due(connection) == []
+    assert next_due(connection) is not None
+
+
+def test_half_of_the_time_is_told_before_all_of_it() -> None:
+    connection = make_connection()
+    call = watched(connection, limit=Deadline(FAR))
+    half = next_due(connection)
+    assert half is not None
+    assert call.deadline is not None
+    assert call.deadline.at is not None
+    assert half < call.deadline.at - FAR / 3
+
+
+def test_the_call_of_which_half_the_time_is_over_is_given_as_such() -> None:
+    connection = make_connection()
+    call = watched(connection, limit=OVER)
+    with connection.gate.lock:
+        over, half = connection.calls.expiry.take_due()
+    assert (over, half) == ([call], [call])
+
+
+def test_without_a_deadline_the_queue_ttl_counts_from_the_queueing() -> None:
+    connection = make_connection(queue_ttl=0.001 * MS)
+    call = watched(connection, answer_limit=FAR)
+    while not (over := due(connection)):
+        assert time.monotonic() < (call.queued_at or 0) + 5
+    assert over == [call]
+
+
+def test_without_a_deadline_and_a_ttl_a_queued_call_is_never_due() -> None:
+    connection = make_connection()
+    watched(connection, answer_limit=FAR)
+    assert next_due(connection) is None
+
+
+def test_an_unanswered_call_is_due_by_its_answer_limit() -> None:
+    connection = make_connection()
+    call = watched(connection, Owner.PENDING, answer_limit=0.0)
+    assert due(connection) == [call]
+    assert watched(connection, Owner.PENDING, answer_limit=None) is not None
+    assert next_due(connection) is None
+
+
+def test_a_call_that_a_caller_waits_for_is_not_watched() -> None:
+    connection = make_connection()
+    call = make_call(connection, limit=OVER)
+    with connection.gate.lock:
+        connection.calls.expiry.watch(call)
+    assert next_due(connection) is None
+
+
+def test_a_call_that_is_being_written_is_looked_at_again_soon() -> None:
+    connection = make_connection()
+    watched(connection, Owner.WRITER, limit=OVER)
+    before = time.monotonic()
+    assert due(connection) == []
+    again = next_due(connection)
+    assert again is not None
+    assert before < again < before + 1
+
+
+def test_a_call_whose_time_has_moved_goes_back_with_the_new_one() -> None:
+    connection = make_connection()
+    call = watched(connection, limit=OVER)
+    call.deadline = Deadline(FAR)
+    assert due(connection) == []
+    again = next_due(connection)
+    assert again is not None
+    assert again > time.monotonic() + FAR / 2
+
+
+def test_settled_calls_are_swept_so_that_the_memory_stays_bounded() -> None:
+    connection = make_connection()
+    expiry: Expiry = connection.calls.expiry
+    for _ in range(20_000):
+        watched(connection, limit=Deadline(FAR)).owner = Owner.SETTLED
+    assert len(expiry._heap) < 3000
+    alive = watched(connection, limit=OVER)
+    assert due(connection) == [alive]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_calls_are_given_in_the_order_of_their_deadlines(order: int) -> None:
+    connection = make_connection()
+    made = [watched(connection, limit=Deadline(-3.0 + at)) for at in (1, 2)[::order]]
+    assert due(connection) == made[::order]

@@ -1,0 +1,45 @@
+"""Name resolution that a deadline can end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from mcp_sync.connection.resolver import resolve
+from mcp_sync.deadline import Deadline
+from timing import MS
+
+BOUND = 5000 * MS
+
+
+def test_a_literal_address_resolves_to_itself() -> None:
+    rows = resolve("127.0.0.1", 8765, Deadline(BOUND))
+    assert [(row[0], row[1], row[4]) for row in rows] == [
+        (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 8765))
+    ]
+
+
+def test_a_name_may_be_resolved_without_a_limit() -> None:
+    assert resolve("127.0.0.1", 1, Deadline(None))
+
+
+def test_the_worker_is_gone_when_the_answer_is_there() -> None:
+    resolve("127.0.0.1", 8765, Deadline(BOUND))
+    assert not [one for one in threading.enumerate() if one.name == "mcp-resolver"]
+
+
+def test_an_impossible_name_is_an_error_and_not_a_wait() -> None:
+    with pytest.raises(OSError, match="not a host name"):
+        resolve("x" * 64 + ".localhost", 8765, Deadline(BOUND))
+
+
+def test_a_name_that_does_not_resolve_is_the_systems_error() -> None:
+    with pytest.raises(socket.gaierror):
+        resolve("127.0.0.1%nowhere", 8765, Deadline(BOUND))
+
+
+def test_the_deadline_ends_the_wait_and_leaves_the_worker_behind() -> None:
+    with pytest.raises(TimeoutError, match="resolving 127.0.0.1 took longer"):
+        resolve("127.0.0.1", 8765, Deadline(-1))

@@ -1,0 +1,94 @@
+"""What every dialect is unless it says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+
+from mcp_sync.errors import MCPMessageTooLarge, MCPResponseError
+from mcp_sync.protocol.compareblocks import CompareblocksDialect
+from mcp_sync.protocol.dialect import Dialect, Handshake, HandshakeStep, Session
+from mcp_sync.protocol.mcp import McpDialect
+from mcp_sync.protocol.messages import ErrorResponse, Request, Response
+from mcp_sync.types.session import InitializeResult
+
+
+class Plain(Dialect):
+    """A dialect that says only what it must."""
+
+    name = "plain"
+
+    def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
+        answer = yield HandshakeStep("hello", client_info)
+        return Session(InitializeResult.from_wire(answer), self)
+
+    def is_repeatable(self, method: str) -> bool:
+        return False
+
+
+class Narrow(Plain):
+    max_request_size = 10
+
+
+def test_a_dialect_must_say_how_it_shakes_hands_and_what_is_repeatable() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        Dialect()  # type: ignore[abstract]
+    assert Dialect.__abstractmethods__ == {"handshake", "is_repeatable"}
+
+
+def test_the_traits_of_a_dialect_that_says_nothing_of_them() -> None:
+    plain = Plain()
+    assert plain.handshake_required is True
+    assert plain.drain_window == 32
+    assert plain.max_request_size is None
+    assert plain.health_probe is None
+    assert plain.request_id(1) == 1
+    assert plain.cancellation(1, "why") is None
+    assert plain.answer(Request(1, "ping", {})) is None
+
+
+def test_messages_and_errors_are_those_of_json_rpc() -> None:
+    plain = Plain()
+    assert plain.classify({"id": 1, "result": {}}) == Response(1, {})
+    error = plain.error(ErrorResponse(1, -5, "no", {"x": 1}), "m")
+    assert type(error) is MCPResponseError
+    assert (error.code, error.error_message, error.data, error.method) == (-5, "no", {"x": 1}, "m")
+
+
+def test_a_dialect_without_a_limit_takes_any_size() -> None:
+    Plain().check_size(2**40)
+
+
+def test_a_message_of_exactly_the_limit_passes_and_one_byte_more_does_not() -> None:
+    Narrow().check_size(10)
+    with pytest.raises(MCPMessageTooLarge) as caught:
+        Narrow().check_size(11)
+    assert str(caught.value) == (
+        "outbound message of 11 bytes is over the limit of 10; send less in one call"
+    )
+
+
+def test_a_step_wants_an_answer_unless_it_says_otherwise() -> None:
+    assert HandshakeStep("m", {}).wants_answer
+    assert not HandshakeStep("m", {}, wants_answer=False).wants_answer
+
+
+def test_steps_and_sessions_are_frozen() -> None:
+    session = Session(InitializeResult.from_wire({}), Plain())
+    for value in (HandshakeStep("m", {}), session):
+        for field in attrs.fields(type(value)):
+            with pytest.raises(attrs.exceptions.FrozenInstanceError):
+                setattr(value, field.name, None)
+
+
+@pytest.mark.parametrize("dialect", [Plain(), McpDialect(), CompareblocksDialect()])
+def test_a_dialect_has_no_state_of_its_own(dialect: Dialect) -> None:
+    handshake = dialect.handshake({"name": "c", "version": "1"})
+    next(handshake)
+    dialect.classify({"id": 1, "result": {}})
+    dialect.is_repeatable("m")
+    assert vars(dialect) == {}
+    handshake.close()

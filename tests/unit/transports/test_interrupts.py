@@ -1,0 +1,362 @@
+"""Ctrl-C at any moment: what waited goes on later, what moved ends the link, no lock leaks.
+
+Every interrupt here is a real signal to the main thread, which runs the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from mcp_sync.deadline import Deadline
+from mcp_sync.testing import WebSocketConnection, WebSocketPeer, encode_frame
+from mcp_sync.transports.base import LinkDown
+from mcp_sync.transports.websocket import WebSocketTransport
+from timing import MS
+
+BOUND = 10_000 * MS
+SOON = 1000 * MS
+BIG = 16_000_000
+MAIN_THREAD = threading.main_thread().ident or 0
+TEXT, PONG = 0x1, 0xA
+
+Make = Callable[..., WebSocketTransport]
+Run = Callable[..., Future[Any]]
+
+
+class Alarm:
+    """Sends the main thread a signal, after some time or again and again.
+
+    Args:
+        act: what the signal does in the main thread; pytest-timeout owns SIGALRM.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.armed = False
+        self._act = act
+        self._before = signal.signal(signal.SIGUSR1, self._handle)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def after(
+        self,
+        seconds: float,
+        interval: float | None = None,
+        is_true: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Ring so much later, and then at an interval; None rings once."""
+        self.stop()
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._ring, args=(seconds, interval, is_true))
+        # A single alarm cannot miss; repeated ones act only where the test can take them.
+        self.armed = interval is None
+        self._thread.start()
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """Let repeated signals act, once, inside this block."""
+        try:
+            self.armed = True
+            yield
+        finally:
+            self.armed = False
+
+    def when(self, is_true: Callable[[], bool]) -> None:
+        """Ring once something holds."""
+        self.after(0, is_true=is_true)
+
+    def stop(self) -> None:
+        """Ring no more."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def close(self) -> None:
+        """Ring no more, and put things back as they were."""
+        self.stop()
+        signal.signal(signal.SIGUSR1, self._before)
+
+    def _ring(self, seconds: float, interval: float | None, is_true: Callable[[], bool]) -> None:
+        if self._stop.wait(seconds):
+            return
+        while not is_true():
+            if self._stop.wait(1 * MS):
+                return
+        signal.pthread_kill(MAIN_THREAD, signal.SIGUSR1)
+        while interval is not None and not self._stop.wait(interval):
+            signal.pthread_kill(MAIN_THREAD, signal.SIGUSR1)
+
+    def _handle(self, *_: object) -> None:
+        if self.armed:
+            self.armed = False
+            self._act()
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def alarm() -> Iterator[Alarm]:
+    """Acts as Ctrl-C."""
+    made = Alarm(ctrl_c)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["ws", "wss"])
+def both(request: pytest.FixtureRequest, certificates: Any) -> tuple[Any, Any]:
+    """The TLS contexts of server and client: none of them, and real ones."""
+    return (None, None) if request.param == "ws" else (certificates.server, certificates.client)
+
+
+def hold(connection: WebSocketConnection) -> None:
+    connection.hold()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3, 50_000])
+def test_an_interrupt_while_waiting_leaves_the_link_alive_also_in_the_middle_of_a_frame(
+    open_link: Make, alarm: Alarm, both: tuple[Any, Any], cut: int
+) -> None:
+    text = "x" * 100_000
+    frame = encode_frame(TEXT, text.encode())
+
+    def script(connection: WebSocketConnection) -> None:
+        connection.send(frame[:cut])
+        assert connection.read_text() == "go on"
+        connection.send(frame[cut:])
+        connection.hold()
+
+    with WebSocketPeer(script, tls=both[0]) as peer:
+        transport = open_link(peer.url, ssl_context=both[1])
+        for _ in range(3):
+            alarm.after(60 * MS)
+            with pytest.raises(KeyboardInterrupt):
+                transport.receive(Deadline(BOUND))
+        transport.send("go on", Deadline(BOUND))
+        assert transport.receive(Deadline(BOUND)) == text
+
+
+def test_an_interrupt_while_a_frame_is_taken_apart_retires_the_link(open_link: Make) -> None:
+    def script(connection: WebSocketConnection) -> None:
+        connection.send_frame(PONG, b"p")
+        connection.send_text("next")
+        connection.hold()
+
+    with WebSocketPeer(script) as peer:
+        transport = open_link(peer.url)
+        transport.on_pong = lambda _: signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            transport.receive(Deadline(BOUND))
+        with pytest.raises(LinkDown, match="aborted"):
+            transport.receive(Deadline(BOUND))
+        with pytest.raises(LinkDown, match="aborted"):
+            transport.send("x", Deadline(BOUND))
+
+
+def test_an_interrupt_in_the_middle_of_a_message_ends_the_link(
+    open_link: Make, alarm: Alarm, both: tuple[Any, Any]
+) -> None:
+    with WebSocketPeer(hold, tls=both[0]) as peer:
+        transport = open_link(peer.url, ssl_context=both[1])
+        opened = transport.bytes_sent
+        alarm.when(lambda: transport.bytes_sent > opened)
+        with pytest.raises(KeyboardInterrupt):
+            transport.send("x" * BIG, Deadline(BOUND))
+        assert not transport.is_writing()
+        with pytest.raises(LinkDown, match="aborted"):
+            transport.send("y", Deadline(BOUND))
+
+
+def test_an_interrupt_before_the_first_byte_leaves_the_link_alive(
+    open_link: Make, alarm: Alarm, in_thread: Run
+) -> None:
+    read: list[str] = []
+    go_on = threading.Event()
+
+    def script(connection: WebSocketConnection) -> None:
+        assert go_on.wait(BOUND)
+        read.extend([connection.read_text()[:5], connection.read_text()])
+
+    with WebSocketPeer(script) as peer:
+        transport = open_link(peer.url)
+        # Another thread writes, so that this one waits for its turn.
+        other = in_thread(transport.send, "other" + "x" * BIG, Deadline(BOUND))
+        while not transport.is_writing():
+            assert not other.done()
+        alarm.after(50 * MS)
+        with pytest.raises(KeyboardInterrupt):
+            transport.send("interrupted", Deadline(BOUND))
+        go_on.set()
+        other.result(BOUND)
+        transport.send("after", Deadline(BOUND))
+        peer.wait_for_scripts(1)
+    assert read == ["other", "after"]
+
+
+def test_an_interrupt_of_open_closes_everything(make_transport: Make, alarm: Alarm) -> None:
+    with WebSocketPeer(hold, upgrade=False) as peer:
+        transport = make_transport(peer.url)
+        alarm.after(50 * MS)
+        with pytest.raises(KeyboardInterrupt):
+            transport.open(Deadline(BOUND))
+        with pytest.raises(LinkDown):
+            transport.send("x", Deadline(BOUND))
+
+
+def test_a_signal_handler_may_use_the_link_it_interrupted_without_harm(
+    open_link: Make, both: tuple[Any, Any]
+) -> None:
+    """It cannot write into the middle of a frame, nor read there, and does not hang."""
+    seen: list[object] = []
+
+    with WebSocketPeer(hold, tls=both[0]) as peer:
+        transport = open_link(peer.url, ssl_context=both[1])
+
+        def handler() -> None:
+            seen.append(transport.ping(b"no"))
+            seen.append(transport.can_send_now(1))
+            seen.append(transport.post("kept"))
+            with contextlib.suppress(Exception):
+                transport.send("no", Deadline(BOUND))
+                seen.append("sent")
+            transport.abort()
+
+        with contextlib.closing(Alarm(handler)) as alarm:
+            alarm.when(transport.is_writing)
+            with pytest.raises(LinkDown):
+                transport.send("x" * BIG, Deadline(BOUND))
+    assert seen == [False, False, True]
+
+
+def test_a_signal_handler_cannot_read_inside_the_read_it_interrupted(open_link: Make) -> None:
+    seen: list[object] = []
+    with WebSocketPeer(hold) as peer:
+        transport = open_link(peer.url)
+
+        def handler() -> None:
+            seen.append(transport.receive(Deadline(BOUND)))
+            transport.wake()
+
+        with contextlib.closing(Alarm(handler)) as alarm:
+            alarm.after(50 * MS)
+            assert transport.receive(Deadline(BOUND)) is None
+    assert seen == [None]
+
+
+def push_numbers(connection: WebSocketConnection) -> None:
+    """Send numbered messages, some large, some in fragments, and answer every ping."""
+    number = 0
+    with contextlib.suppress(OSError):
+        while True:
+            text = f"{number} {'x' * (number * 7919 % 30_000)}".encode()
+            half = len(text) // 2
+            connection.send(
+                encode_frame(TEXT, text[:half], fin=False)
+                + encode_frame(0x9, b"between")
+                + encode_frame(0x0, text[half:])
+            )
+            number += 1
+
+
+def test_interrupts_at_any_moment_of_reading_never_garble_a_message(
+    open_link: Make, alarm: Alarm, both: tuple[Any, Any]
+) -> None:
+    causes: set[str] = set()
+    interrupts = links = messages = 0
+    ends = Deadline(1500 * MS)
+    with WebSocketPeer(push_numbers, tls=both[0]) as peer:
+        while not ends.is_over():
+            transport = open_link(peer.url, ssl_context=both[1])
+            links += 1
+            last = -1
+            alarm.after(3 * MS, 1.7 * MS)
+            while True:
+                try:
+                    with alarm.on():
+                        text = transport.receive(Deadline(BOUND))
+                except KeyboardInterrupt:
+                    interrupts += 1
+                    continue
+                except LinkDown as down:
+                    causes.add(down.cause)
+                    break
+                assert text is not None
+                number, filler = text.split(" ")
+                assert int(number) > last
+                assert filler == "x" * (int(number) * 7919 % 30_000)
+                last = int(number)
+                messages += 1
+            alarm.stop()
+            transport.release()
+    # An interrupt at the wrong moment ends a link; a fault of the parser's never does.
+    assert causes == {"the link was aborted"}
+    assert interrupts >= links
+    assert messages
+
+
+def test_interrupts_at_any_moment_of_writing_never_mix_frames_and_leak_no_lock(
+    open_link: Make, alarm: Alarm, both: tuple[Any, Any], in_thread: Run
+) -> None:
+    faults: list[str] = []
+    received = []
+
+    def check(connection: WebSocketConnection) -> None:
+        """Every frame but the last, half one must be whole."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                frame = connection.read_frame()
+                if frame.opcode == TEXT:
+                    number, filler = frame.payload.decode().split(" ")
+                    if filler != "x" * (int(number) % 20_000):
+                        faults.append(f"message {number} has {len(filler)} bytes")
+                    received.append(int(number))
+
+    interrupts = links = number = 0
+    ends = Deadline(1500 * MS)
+    with WebSocketPeer(check, tls=both[0]) as peer:
+        while not ends.is_over():
+            transport = open_link(peer.url, ssl_context=both[1])
+            links += 1
+            alarm.after(3 * MS, 1.3 * MS)
+            while True:
+                try:
+                    number += 97
+                    with alarm.on():
+                        transport.send(f"{number} {'x' * (number % 20_000)}", Deadline(BOUND))
+                        transport.ping(b"p")
+                except KeyboardInterrupt:
+                    interrupts += 1
+                except LinkDown:
+                    break
+                if ends.is_over():
+                    transport.abort()
+            alarm.stop()
+            # A lock that leaked would hold another thread for ever.
+            with pytest.raises(LinkDown):
+                in_thread(transport.send, "x", Deadline(None)).result(SOON)
+            assert not transport.is_writing()
+            transport.release()
+    assert faults == []
+    # All links but the last were ended by an interrupt.
+    assert interrupts >= links - 1
+    assert received
+
+
+def test_a_lost_peer_does_not_end_a_process_that_restored_sigpipe(open_link: Make) -> None:
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        with WebSocketPeer(lambda connection: connection.reset()) as peer:
+            transport = open_link(peer.url)
+            peer.wait_for_scripts(1)
+            for _ in range(3):
+                with pytest.raises(LinkDown):
+                    transport.send("x", Deadline(BOUND))
+    finally:
+        signal.signal(signal.SIGPIPE, before)
