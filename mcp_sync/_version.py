@@ -1,4 +1,4 @@
-"""The version, in the one place that packaging, the package and its documentation read. Knows nothing else."""
+"""The version, in the one place that packaging, package and documentation read."""
 
 from __future__ import annotations
 

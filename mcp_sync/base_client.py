@@ -62,7 +62,7 @@ class BaseClient(EventSource):
         **settings: the other fields of ``ClientConfig``, by name.
 
     Raises:
-        MCPConfigurationError: a setting is unknown or impossible.
+        MCPConfigurationError: a setting is unknown or impossible, or the journal cannot be opened.
     """
 
     _lead = True
@@ -121,6 +121,8 @@ class BaseClient(EventSource):
     def _close_at_exit(self, deadline: Deadline) -> None:
         if self.get_connection_state() is not ConnectionState.DISCONNECTED:
             _warn_unclosed(self._connection)
+            self._connection.close(patience=deadline)
+        elif self._connection.recovery.is_open:
             self._connection.close(patience=deadline)
 
     def _renew_in_child(self) -> None:
@@ -327,12 +329,13 @@ class BaseClient(EventSource):
             MCPQueueFullError: the offline queue is full.
             MCPClosedError: the client was closed.
             MCPOfflineError: with ``offline_mode=False``, there is no ready link.
+            MCPError: it had to be queued and could not be written to the journal.
             TypeError: something in the params is no JSON; the error names the path to it.
         """
         given = not isinstance(timeout, Unset)
         call = self._make_call(
             method,
-            params,
+            self._connection.recovery.with_key(params),
             idempotent,
             limit=Deadline(timeout) if not isinstance(timeout, Unset) else None,
             answer_limit=None if given else self.config.request_timeout,
@@ -381,8 +384,11 @@ class BaseClient(EventSource):
         repeatable = idempotent
         if repeatable is None:
             repeatable = self._connection.dialect.is_repeatable(method)
+        tool = None
+        if idempotent is None and self.config.trust_tool_hints:
+            tool = self._connection.dialect.tool_of(method, params)
         return self._connection.make_call(
-            method, params, partial(CallSpec, repeatable=repeatable, **spec)
+            method, params, partial(CallSpec, repeatable=repeatable, tool=tool, **spec)
         )
 
     def drain(self, timeout: float | None = 30.0) -> bool:
@@ -427,6 +433,19 @@ class BaseClient(EventSource):
         return any(
             call.cancel() for call in self._connection.unsettled() if call.call_id == call_id
         )
+
+    def recovered(self) -> list[Call]:
+        """The calls that the journal held when this client opened it, in the order of queueing.
+
+        Those that had not been sent are queued again, and sent once the client connects. Those
+        that may have been sent by the process that ended have failed with MCPConnectionLost
+        (``maybe_executed``), those whose time was over with MCPTimeoutError: they stay in the
+        journal until a client that was asked for them is closed.
+
+        Returns:
+            The calls, settled or not; none without a journal.
+        """
+        return self._connection.recovery.recovered()
 
     @property
     def offline_queue_size(self) -> int:

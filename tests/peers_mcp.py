@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import socket
@@ -94,7 +95,8 @@ class Line:
         if code is not None:
             with self._writing:
                 self.connection.send_close(code, reason)
-        self.connection.finish()
+        with contextlib.suppress(OSError):  # the client has closed it already
+            self.connection.finish()
 
     def reset(self) -> None:
         """End the link with a TCP reset."""
@@ -223,7 +225,10 @@ def refuse_upgrade(status: int, **headers: str) -> Callable[[WebSocketConnection
     """A script, for a peer that leaves the upgrade to it: an ordinary HTTP response."""
 
     def run(connection: WebSocketConnection) -> None:
-        connection.read_request()
+        try:
+            connection.read_request()
+        except EOFError:
+            return  # the client was closed meanwhile
         connection.respond(status, {name.replace("_", "-"): headers[name] for name in headers})
 
     return run

@@ -17,6 +17,7 @@ from ..errors import MCPCancelledError, MCPError
 from ..protocol.messages import RequestId
 
 if TYPE_CHECKING:
+    from .journal_rows import Entry
     from .link import Link
 
 __all__ = ["Call", "CallSpec", "Keeper", "Owner"]
@@ -48,6 +49,7 @@ class CallSpec:
         wants_answer: False for a notification.
         queueable: False fails the call instead of letting it wait for another link.
         watched: True has the heartbeat expire it, because no caller waits for it.
+        tool: the tool that it runs, where the tool's own hints are trusted; None elsewhere.
     """
 
     method: str
@@ -58,6 +60,7 @@ class CallSpec:
     wants_answer: bool = True
     queueable: bool = True
     watched: bool = False
+    tool: str | None = None
 
 
 class Keeper(Protocol):
@@ -81,6 +84,12 @@ class Call(Future[Any]):
     on the thread that reads the link.
     """
 
+    entry: Entry | None = None
+    """Its place in the journal; None while it has none."""
+
+    queue_deadline: Deadline | None = None
+    """Until when it may be queued, if another process queued it; None leaves that to a setting."""
+
     def __init__(self, spec: CallSpec, keeper: Keeper) -> None:
         super().__init__()
         self._keeper = keeper
@@ -91,6 +100,7 @@ class Call(Future[Any]):
         self.wants_answer = spec.wants_answer
         self.queueable = spec.queueable
         self.watched = spec.watched
+        self.tool = spec.tool
         self.answer_limit = spec.answer_limit
         self.deadline = spec.limit
         self.created_at = time.monotonic()
@@ -114,6 +124,16 @@ class Call(Future[Any]):
     def call_id(self) -> str:
         """A name that stays the same over replays, unlike the id of the request."""
         return f"call-{self.sequence}"
+
+    @property
+    def journal_id(self) -> str | None:
+        """A name that stays the same over processes; None while it is not in a journal."""
+        return None if self.entry is None else self.entry.name
+
+    @property
+    def durable(self) -> bool:
+        """Whether a journal keeps it while it is queued: its caller was told that it is."""
+        return self.watched and self.wants_answer
 
     @property
     def size(self) -> int:

@@ -27,6 +27,7 @@ from ..states import ConnectionState
 from .call import Call, Owner
 from .expiry import Expiry
 from .gate import Decision, Gate, copy_of
+from .journal import Journal
 from .link import Link, Loss
 from .outbox import Outbox
 from .why import reason_of
@@ -41,8 +42,9 @@ _MESSAGE_TOO_BIG: Final = 1009
 class Calls:
     """The pending table, the outbox and the settling of calls. Safe for any thread."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, journal: Journal | None = None) -> None:
         self._gate = gate
+        self.journal = journal
         self.peer: Peer[Call] = Peer()
         self.outbox = Outbox()
         self.expiry = Expiry(gate)
@@ -148,6 +150,8 @@ class Calls:
             if call.owner is Owner.SETTLED:
                 return False
             self._tell_later(call, decision)
+            if call.owner is not Owner.PENDING:
+                self.drop_rows([call], decision)
             self._forget(call)
             call.owner = Owner.SETTLED
             self._gate.stats.call_cancelled()
@@ -186,7 +190,8 @@ class Calls:
         sent = call.owner is Owner.PENDING
         timeout = call.deadline.timeout if call.deadline is not None else call.answer_limit
         if not sent and call.deadline is None:
-            timeout = self._gate.config.queue_ttl
+            lifetime = call.queue_deadline
+            timeout = self._gate.config.queue_ttl if lifetime is None else lifetime.timeout
         return MCPTimeoutError(call.method, timeout, sent, reason_of(call, self._gate, self.outbox))
 
     def _tell_later(self, call: Call, decision: Decision) -> None:
@@ -202,6 +207,24 @@ class Calls:
         notice = link.dialect.cancellation(call.request_id, "nobody waits for it any more")
         if notice is not None:
             link.transport.post(encode_notification(notice.method, encode_params(notice.params)))
+
+    def drop_rows(self, calls: list[Call], decision: Decision) -> None:
+        """Have unsent calls deleted from the journal before they are settled. Holds the lock."""
+        if self.journal is not None:
+            decision.later(self.journal.drop, calls)
+
+    def kept(self, call: Call, error: MCPError) -> MCPError:
+        """Leave an unsent call to the next process, if there is a journal. Holds the lock.
+
+        Returns:
+            The error to settle it with.
+        """
+        return error if self.journal is None else self.journal.keep(call, error)
+
+    def withdraw_queued(self, error_for: Callable[[Call], MCPError], decision: Decision) -> int:
+        """Fail every queued call, in the journal as well; how many they were. Holds the lock."""
+        self.drop_rows([call for call in self.outbox if call.owner is Owner.OUTBOX], decision)
+        return self.fail_queued(error_for, decision)
 
     def fail_queued(self, error_for: Callable[[Call], MCPError], decision: Decision) -> int:
         """Fail every queued call that is not being written. Holds the lock.
@@ -221,7 +244,7 @@ class Calls:
 
     def fail_all(self, error: MCPError, decision: Decision) -> int:
         """Fail every queued and unanswered call; how many were unsent. Holds the lock."""
-        unsent = self.fail_queued(lambda _: copy_of(error), decision)
+        unsent = self.fail_queued(lambda call: self.kept(call, copy_of(error)), decision)
         for call in self._take_written():
             self.settle(call, copy_of(error), decision)
         return unsent
@@ -242,6 +265,18 @@ class Calls:
                 self.outbox.remove(call)
                 self.settle(call, _unsent(call, loss), decision)
         self.requeue(again)
+        self.adopt(again, decision)
+
+    def recheck_hints(self, link: Link, decision: Decision) -> None:
+        """Fail what is to be repeated on a tool's word that the new server does not give.
+
+        Holds the lock. A restarted server may be another one.
+        """
+        for call in [one for one in self.outbox if one.tool is not None and one.replays]:
+            if call.owner is Owner.OUTBOX and call.tool not in link.safe_tools:
+                self.outbox.remove(call)
+                cause = f"the tool {call.tool} no longer says that it is safe to repeat"
+                self.settle(call, MCPConnectionLost(cause, True, call.method), decision)
 
     def requeue(self, calls: list[Call]) -> None:
         """Put calls back into the outbox, past its bounds. Holds the lock."""
@@ -251,6 +286,15 @@ class Calls:
         self._gate.stats.queue_sized(len(self.outbox), self.outbox.size_bytes)
         for call in calls:
             self.expiry.watch(call)
+
+    def adopt(self, calls: list[Call], decision: Decision) -> None:
+        """Have calls journaled that were written at once and are queued now. Holds the lock.
+
+        They may be repeated, so it does not matter that they may be sent before.
+        """
+        fresh = [call for call in calls if call.durable and call.entry is None]
+        if self.journal is not None and fresh:
+            decision.later(self.journal.adopt, fresh, self._gate.config.queue_ttl)
 
     def may_queue(self, call: Call) -> bool:
         """Whether a call may wait for another link. Holds the lock."""
@@ -264,7 +308,8 @@ class Calls:
         gate = self._gate
         closed = gate.state is ConnectionState.DISCONNECTED
         is_over = closed or gate.rejection is not None
-        replayable = call.repeatable and self.may_queue(call)
+        hinted = call.link is not None and call.tool in call.link.safe_tools
+        replayable = (call.repeatable or hinted) and self.may_queue(call)
         if replayable and not is_over and call.replays < gate.config.max_replays:
             call.replays += 1
             call.note("replayed")

@@ -18,6 +18,7 @@ from ..deadline import Deadline
 from ..errors import (
     MCPCancelledError,
     MCPClosedError,
+    MCPConfigurationError,
     MCPConnectionError,
     MCPError,
     MCPOfflineError,
@@ -33,13 +34,15 @@ from .calls import Calls
 from .dispatcher import Dispatcher
 from .gate import Gate
 from .heartbeat import Heartbeat
+from .journal import Journal
 from .life import Life
 from .link import Link, Loss
 from .observer import Observer
-from .reader import Reader, run_handshake
+from .reader import Reader, run_steps
 from .reading import Reading
-from .reconnect import load_policy
 from .receiving import Receiver
+from .reconnect import load_policy
+from .recovery import Recovery
 from .requests import ServerRequests
 from .restoring import Restorations
 from .sending import Sender
@@ -70,6 +73,10 @@ class Connection:
         make_transport: gives an unopened transport for the settings of the moment.
         lead: False leaves all reading to the reader thread.
         dispatcher: keeps the handlers; None makes a new one.
+        journal: keeps queued calls; None makes one if the settings have one.
+
+    Raises:
+        MCPConfigurationError: the journal cannot be opened.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Connection:
         *,
         lead: bool = True,
         dispatcher: Dispatcher | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.dialect = dialect
         self._make_transport = make_transport
@@ -87,7 +95,9 @@ class Connection:
         self.dispatcher = dispatcher or Dispatcher()
         self.stats = Stats(time.monotonic())
         self.gate = Gate(config, self.stats, self.dispatcher)
-        self.calls = Calls(self.gate)
+        if journal is None and config.journal is not None:
+            journal = Journal(config.journal)
+        self.calls = Calls(self.gate, journal)
         self.restorations = Restorations()
         self._requests = ServerRequests()
         self.life = Life(self.gate, self.calls, dialect, self._link_ready, self._start_threads)
@@ -107,17 +117,22 @@ class Connection:
             self.gate, self.calls, self.life.down, self.observer.review, self.close
         )
         self._threads: list[threading.Thread] = []
+        self.recovery = Recovery(self.gate, self.calls, self, self._link_ready)
+        self.recovery.make_sure()
 
     # The life of the link
 
     def connect(self, timeout: float | None) -> bool:
         """See ``BaseClient.connect``."""
         gate, life = self.gate, self.life
+        found = self.recovery.look()
         with gate.decide() as decision:
             is_connected = gate.state in _CONNECTED
             if not is_connected:
                 life.open(decision)
             before = life.generation - is_connected
+            self.recovery.take_over(found, decision)
+        self.recovery.make_sure()
 
         def is_decided() -> bool:
             return self._has_stopped() or (life.generation > before and not self._is_preparing())
@@ -147,11 +162,18 @@ class Connection:
 
     def open_in_background(self) -> None:
         """Begin to connect and return at once."""
+        found = self.recovery.look()
         with self.gate.decide() as decision:
             self.life.open(decision)
+            self.recovery.take_over(found, decision)
+        self.recovery.make_sure()
 
-    def wait_until_ready(self, deadline: Deadline) -> bool:
+    def wait_until_ready(self, deadline: Deadline, *, while_offline: bool = True) -> bool:
         """Wait for a ready link; False when the deadline is over first.
+
+        Args:
+            deadline: until when to wait.
+            while_offline: False gives up, too, when the attempts to connect are used up.
 
         Raises:
             MCPConnectionError: the client is closed, or the server refused for good.
@@ -163,7 +185,8 @@ class Connection:
             self.life.want_link(decision)
 
         def is_decided() -> bool:
-            return gate.is_ready() or (self._has_stopped() and gate.state is not _S.OFFLINE)
+            is_over = not while_offline or gate.state is not _S.OFFLINE
+            return gate.is_ready() or (self._has_stopped() and is_over)
 
         gate.wait_until(is_decided, deadline)
         with gate.lock:
@@ -178,7 +201,7 @@ class Connection:
         """See ``BaseClient.initialize``."""
         if client_info is not None:
             self.restorations.given_client_info = client_info
-        if self.gate.state is _S.OFFLINE or not self.wait_until_ready(deadline):
+        if not self.wait_until_ready(deadline, while_offline=False):
             raise self._not_initialized(deadline)
         with self.gate.lock:
             link = self.gate.link
@@ -187,7 +210,7 @@ class Connection:
         if link.session is not None:
             return link.session.result
         handshake = link.dialect.handshake(self.restorations.client_info(self.gate))
-        session = run_handshake(handshake, link, self._exchange_as_caller, deadline)
+        session = run_steps(handshake, link, self._exchange_as_caller, deadline)
         self.restorations.handshake = True
         self.life.initialized(link, session)
         return session.result
@@ -212,6 +235,9 @@ class Connection:
         """See ``BaseClient.configure``."""
         with self.gate.decide():
             config = self.gate.config.changed(**changes)
+            if config.journal != self.gate.config.journal:
+                rule = "cannot be changed; make another client"
+                raise MCPConfigurationError("journal", changes["journal"], rule)
             self.gate.config = config
             self.life.reconfigured()
         return config
@@ -219,6 +245,7 @@ class Connection:
     def reconnect(self) -> None:
         """Drop the link and dial, or dial now instead of after the back-off."""
         load_policy()
+        found = self.recovery.look()
         with self.gate.decide() as decision:
             link = self.gate.link
             if link is not None:
@@ -226,6 +253,8 @@ class Connection:
                 self.life.lose(link, Loss(cause="reconnect() was called"), decision)
             self.life.open(decision)
             self.life.hurry()
+            self.recovery.take_over(found, decision)
+        self.recovery.make_sure()
 
     def renewed_in_child(self) -> Connection:
         """A fresh connection for a forked child, in place of this one.
@@ -233,6 +262,9 @@ class Connection:
         Only the forking thread lives there, and it is not in here: so no lock is taken, since a
         thread that is gone may hold it. The parent's sockets are closed without a word on them.
         """
+        journal = self.calls.journal
+        if journal is not None:
+            journal.abandon_after_fork()
         link = self.gate.link
         for transport in (link.transport if link else None, self.life.dialing):
             if transport is not None:
@@ -247,6 +279,7 @@ class Connection:
             self._make_transport,
             lead=self._lead,
             dispatcher=self.dispatcher.renewed_in_child(),
+            journal=journal,
         )
         renewed.receiver.wants = self.receiver.wants
         return renewed
@@ -257,11 +290,11 @@ class Connection:
             self.drain(drain)
         patience = patience or Deadline(_CLOSE_SECONDS)
         with self.gate.decide() as decision:
+            kept = self.recovery.count_kept()
             link, unsent = self.life.close(MCPClosedError(), decision)
             self.restorations.clear()
             threads, self._threads = self._threads, []
-        if unsent:
-            _log.warning("closed with %d calls unsent; they fail with MCPClosedError", unsent)
+        self._tell_unsent(unsent, kept)
         if link is not None:
             self._await_release(link, patience)
         self._requests.stop()
@@ -269,6 +302,16 @@ class Connection:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(patience.remaining())
+        self.recovery.finish(self._sender.await_drainer, patience)
+
+    def _tell_unsent(self, unsent: int, kept: int) -> None:
+        fate = "they fail with MCPClosedError"
+        if unsent and self.calls.journal is not None:
+            where = self.calls.journal.path
+            lost = unsent - kept
+            fate = f"{kept} are kept in the journal {where} for the next process, {lost} are lost"
+        if unsent:
+            _log.warning("closed with %d calls unsent; %s", unsent, fate)
 
     def _await_release(self, link: Link, patience: Deadline) -> None:
         """Wait, within bounds, until the reader has said goodbye and closed the socket."""
@@ -380,7 +423,7 @@ class Connection:
     def clear_queue(self) -> int:
         """Fail every queued call with MCPCancelledError; how many they were."""
         with self.gate.decide() as decision:
-            return self.calls.fail_queued(
+            return self.calls.withdraw_queued(
                 lambda call: MCPCancelledError(call.method, "the offline queue was cleared"),
                 decision,
             )

@@ -48,6 +48,8 @@ class Expiry:
             return call.deadline.at
         if call.owner is Owner.PENDING and call.written_at is not None:
             return None if call.answer_limit is None else call.written_at + call.answer_limit
+        if call.queue_deadline is not None:
+            return call.queue_deadline.at
         ttl = self._gate.config.queue_ttl
         return None if ttl is None or call.queued_at is None else call.queued_at + ttl
 

@@ -5,6 +5,7 @@ The heartbeat never dials and never waits for a writer: it reports a dead link, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
@@ -42,7 +43,8 @@ class _Pulse:
         self.asked_at: float | None = None
         """Since when a proof of life is waited for: the first ping, sent or tried, after the last
         proof; None while none is."""
-        self.suspected = False
+        self.verdict_at: float | None = None
+        """When a link that was found silent is looked at again; None while it is not suspected."""
         self.owed: deque[tuple[int, float]] = deque()
         """The pings that went out and whose pongs may still come: number and time."""
         self.answered = 0
@@ -87,7 +89,7 @@ class Heartbeat:
         while True:
             if gate.abandoned:
                 self._close()
-            next_beat = self._beat()
+            next_beat = self._guarded_beat()
             with gate.lock:
                 if gate.state is ConnectionState.DISCONNECTED:
                     self.alive = False
@@ -101,8 +103,16 @@ class Heartbeat:
                 link, pulse = gate.link, self._pulse
                 if pulse is not None and pulse.asked_at is None:
                     next_beat = min(next_beat, pulse.due_at)
-                if link is (pulse.link if pulse else None):
+                if link is (pulse.link if pulse else None) and not gate.abandoned:
                     gate.changed.wait(max(0.0, next_beat - time.monotonic()))
+
+    def _guarded_beat(self) -> float:
+        try:
+            return self._beat()
+        except Exception:  # noqa: BLE001  a fault of ours, or a log handler's: time goes on
+            with contextlib.suppress(Exception):  # it may be the log handler that raises
+                _log.exception("a heartbeat failed")
+            return time.monotonic() + self._gate.config.heartbeat_interval
 
     def _beat(self) -> float:
         """Do what is due; returns when the next beat is due at the latest."""
@@ -148,9 +158,6 @@ class Heartbeat:
         asked_at = pulse.asked_at
         return next_beat if asked_at is None else min(next_beat, self._judge(pulse, asked_at, now))
 
-    def _verdict_at(self, since: float) -> float:
-        return since + self._gate.config.heartbeat_timeout - self._second_look()
-
     def _second_look(self) -> float:
         return min(_SECOND_LOOK_SECONDS, self._gate.config.heartbeat_timeout / 4)
 
@@ -167,7 +174,7 @@ class Heartbeat:
         pulse.due_at = now + self._gate.config.heartbeat_interval
         # Set first: the pong may be read before ping() returns.
         if pulse.asked_at is None:
-            pulse.asked_at, pulse.suspected = now, False
+            pulse.asked_at, pulse.verdict_at = now, None
         answered = partial(self._answered, pulse, pulse.count)
         if pulse.link.ping(pulse.payload(), answered):
             pulse.owed.append((pulse.count, now))
@@ -197,13 +204,14 @@ class Heartbeat:
 
     def _judge(self, pulse: _Pulse, asked_at: float, now: float) -> float:
         timeout = self._gate.config.heartbeat_timeout
-        if not pulse.suspected:
-            if now < self._verdict_at(asked_at):
-                return self._verdict_at(asked_at)
-            pulse.suspected = True
-            return asked_at + timeout
-        if now < asked_at + timeout:
-            return asked_at + timeout
+        if pulse.verdict_at is None:
+            first_look_at = asked_at + timeout - self._second_look()
+            if now < first_look_at:
+                return first_look_at
+            # Always that much later, however late the first look was.
+            pulse.verdict_at = max(asked_at + timeout, now + self._second_look())
+        if now < pulse.verdict_at:
+            return pulse.verdict_at
         cause = f"no byte from the server within {timeout:g} s of a ping"
         _log.warning("the link is silent: %s", cause)
         self._report_down(pulse.link, LinkDown(cause))

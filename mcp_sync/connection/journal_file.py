@@ -16,18 +16,9 @@ from typing import Final
 import attrs
 
 from ..errors import MCPConfigurationError, MCPError
-from .journal_format import (
-    COLUMNS,
-    MOVE_AWAY,
-    SCHEMA,
-    JournalRow,
-    check_header,
-    connect,
-    error_name,
-    look,
-    seal,
-)
+from .journal_format import MOVE_AWAY, SCHEMA, check_header, connect, error_name, look
 from .journal_lock import JournalLock
+from .journal_rows import COLUMNS, JournalRow, seal
 
 __all__ = ["JournalFile", "read_rows"]
 
@@ -154,11 +145,17 @@ class JournalFile:
                     connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Close it for the next process; a no-op when it is closed."""
+        """Close it for the next process; a no-op when it is closed.
+
+        Raises:
+            MCPError: it is unlocked, and whole for the next process, but not put in order.
+        """
         if self._connection is not None:
             connection, self._connection = self._connection, None
             try:
                 connection.close()
+            except sqlite3.Error as error:
+                raise MCPError(f"the journal {self.path} did not close: {_why(error)}") from error
             finally:
                 self._lock.release()
 

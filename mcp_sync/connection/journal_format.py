@@ -6,29 +6,16 @@ The header is read first, as plain bytes; then the contents, through a connectio
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import stat
-import zlib
 from typing import Final
 from urllib.parse import quote
 
-import attrs
-
 from ..errors import MCPConfigurationError
+from .journal_rows import COLUMNS, JournalRow
 
-__all__ = [
-    "COLUMNS",
-    "MOVE_AWAY",
-    "SCHEMA",
-    "JournalRow",
-    "check_header",
-    "connect",
-    "error_name",
-    "look",
-    "seal",
-]
+__all__ = ["MOVE_AWAY", "SCHEMA", "check_header", "connect", "error_name", "look"]
 
 APPLICATION_ID: Final = 0x6D637073  # "mcps"
 SCHEMA_VERSION: Final = 1
@@ -57,11 +44,6 @@ _NO_FAULT_OF_THE_FILE: Final = (
 MOVE_AWAY: Final = "move it away, and a new one is made in its place"
 """What to do about a damaged file."""
 
-COLUMNS: Final = (
-    "id, name, method, params, repeatable, keyed, answer_limit, queued_at, expires_at, sent"
-)
-"""The fields of a row, as they stand in SQL; the table has a checksum besides."""
-
 SCHEMA: Final = f"""
     BEGIN;
     CREATE TABLE entries (
@@ -83,65 +65,6 @@ SCHEMA: Final = f"""
     PRAGMA journal_mode = WAL;
 """
 """Makes an empty journal of an empty database."""
-
-
-@attrs.frozen(kw_only=True)
-class JournalRow:
-    """One entry as it stands on disk. Times are in seconds since the epoch.
-
-    Args:
-        id: its place in the order.
-        name: names it for good, over processes.
-        method: the method of the call.
-        params: its params as JSON text; "" for none.
-        repeatable: whether a second execution does no harm.
-        keyed: whether its params carry a key by which the server can drop duplicates.
-        answer_limit: seconds from the write to the answer; None where ``expires_at`` bounds both.
-        queued_at: when it was queued.
-        expires_at: when it is given up; None for never.
-        sent: how many processes have begun to send it, those that may not repeat it alone.
-    """
-
-    id: int
-    name: str
-    method: str
-    params: str
-    repeatable: bool
-    keyed: bool
-    answer_limit: float | None
-    queued_at: float
-    expires_at: float | None
-    sent: int = 0
-
-    @property
-    def digest(self) -> int:
-        """A checksum of everything that never changes."""
-        facts = [self.id, self.name, self.method, self.repeatable, self.keyed]
-        times = [self.answer_limit, self.queued_at, self.expires_at]
-        return zlib.crc32(self.params.encode(), zlib.crc32(json.dumps([facts, times]).encode()))
-
-    @classmethod
-    def from_columns(cls, values: tuple[object, ...]) -> JournalRow:
-        """Read a row as SQLite gives it.
-
-        Raises:
-            ValueError: it is not as it was written.
-        """
-        *columns, checksum = values
-        fields = dict(zip(COLUMNS.split(", "), columns, strict=True))
-        try:
-            found = cls(**fields)  # type: ignore[arg-type]  # the checksum covers the types
-            row = attrs.evolve(found, repeatable=found.repeatable == 1, keyed=found.keyed == 1)
-            if seal(row.digest, row.sent) == checksum:
-                return row
-        except (TypeError, AttributeError):
-            pass
-        raise ValueError(f"entry {fields['id']!r} is not as it was written")
-
-
-def seal(digest: int, sent: int) -> int:
-    """The checksum of a row: of what never changes, and of what does."""
-    return zlib.crc32(b"%d" % sent, digest)
 
 
 def look(path: str) -> list[JournalRow]:

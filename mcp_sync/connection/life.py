@@ -222,6 +222,7 @@ class Life:
                 gate.note_readiness()
             else:
                 self._initialized(link, session)
+            self._calls.recheck_hints(link, decision)
             self._link_ready(decision)
 
     def initialized(self, link: Link, session: Session) -> None:

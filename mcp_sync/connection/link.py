@@ -7,7 +7,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -92,6 +91,8 @@ class Link:
         self.ready = False
         self.ready_at: float | None = None
         self.loss: Loss | None = None
+        self.safe_tools: frozenset[str] = frozenset()
+        """The tools whose hints this server gives as safe to repeat, where they are trusted."""
         self.read_turn = ReadTurn()
         self.messages_sent = 0
         self.messages_received = 0

@@ -7,8 +7,8 @@ gives the headers of a dial.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final, TypeVar
 
 from ..config import ClientConfig
 from ..deadline import Deadline
@@ -19,7 +19,8 @@ from ..errors import (
     MCPResponseError,
     MCPTimeoutError,
 )
-from ..protocol.dialect import Handshake, HandshakeStep, Session
+from ..protocol.dialect import HandshakeStep, Session
+from ..protocol.tool_hints import read_safe_tools
 from ..transports.base import LinkDown, Transport
 from .gate import Gate
 from .life import Life
@@ -27,13 +28,15 @@ from .link import Link
 from .reading import Reading
 from .restoring import Restorations
 
-__all__ = ["Exchange", "Reader", "run_handshake"]
+__all__ = ["Exchange", "Reader", "run_steps"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
 CLOSE_NORMAL: Final = 1000
 
 _GOODBYE_SECONDS: Final = 0.9
+
+Outcome = TypeVar("Outcome")
 
 Exchange = Callable[[Link, str, Mapping[str, Any], Deadline, bool], Mapping[str, Any]]
 """Sends one message on a link that need not be ready and returns the result, or raises."""
@@ -62,9 +65,10 @@ class Reader:
         """Dial and serve links until there is nothing more to dial."""
         try:
             self._run()
-        except Exception as fault:  # a fault of ours must leave no caller waiting
-            _log.exception("the reader failed")
+        except Exception as fault:  # noqa: BLE001 - a fault of ours must leave no caller waiting
+            # First, because a log handler may be what raised.
             self._life.crashed(fault)
+            _log.exception("the reader failed")
 
     def _run(self) -> None:
         while self._life.next_dial():
@@ -89,7 +93,7 @@ class Reader:
             return self._make_transport(self._gate.config)
         except MCPError as error:
             self._life.dial_failed(None, error)
-        except Exception as error:  # the user's headers function may raise anything
+        except Exception as error:  # noqa: BLE001 - the user's headers function may raise anything
             _log.exception("the headers for a dial could not be had")
             failure = MCPConnectionError(f"headers() raised {type(error).__name__}: {error}")
             failure.__cause__ = error
@@ -140,10 +144,12 @@ class Reader:
             session = None
             if link.dialect.handshake_required or self._restorations.handshake:
                 handshake = link.dialect.handshake(self._restorations.client_info(self._gate))
-                session = run_handshake(handshake, link, self._exchange, deadline)
+                session = run_steps(handshake, link, self._exchange, deadline)
                 self._restorations.handshake = True
             for method, params in self._restorations.requests():
                 self._restore(link, method, params, deadline)
+            if self._gate.config.trust_tool_hints and session is not None:
+                self._read_hints(link, session, deadline)
         except MCPTimeoutError as error:
             failure = MCPConnectionError(f"the handshake was not answered in time: {error}")
             failure.__cause__ = error
@@ -152,6 +158,15 @@ class Reader:
             self._life.unprepared(link, error)
         else:
             self._life.prepared(link, session)
+
+    def _read_hints(self, link: Link, session: Session, deadline: Deadline) -> None:
+        """Read anew on every link: the server may have been replaced meanwhile."""
+        if "tools" not in session.result.capabilities:
+            return
+        try:
+            link.safe_tools = run_steps(read_safe_tools(), link, self._exchange, deadline)
+        except MCPResponseError as error:
+            _log.warning("no tool counts as safe to repeat: %s", error)
 
     def _restore(
         self, link: Link, method: str, params: Mapping[str, Any], deadline: Deadline
@@ -162,32 +177,35 @@ class Reader:
             _log.warning("could not restore %s after the reconnect: %s", method, error)
 
 
-def run_handshake(
-    handshake: Handshake, link: Link, exchange: Exchange, deadline: Deadline
-) -> Session:
-    """Drive a dialect's handshake over a link.
+def run_steps(
+    steps: Generator[HandshakeStep, Mapping[str, Any], Outcome],
+    link: Link,
+    exchange: Exchange,
+    deadline: Deadline,
+) -> Outcome:
+    """Drive a dialect's handshake, or another exchange of steps, over a link.
 
     Args:
-        handshake: the generator.
+        steps: yields the messages; is sent each result, or has the server's error thrown in.
         link: the link.
         exchange: sends a message and returns its result.
-        deadline: of the whole handshake.
+        deadline: of all steps together.
 
     Returns:
-        The session that was agreed on.
+        What the generator returned.
 
     Raises:
-        MCPError: the handshake failed.
+        MCPError: it came to no end, or its last step failed.
     """
     try:
-        step: HandshakeStep = next(handshake)
+        step = next(steps)
         while True:
             try:
                 result = exchange(link, step.method, step.params, deadline, step.wants_answer)
             except MCPResponseError as error:
-                step = handshake.throw(error)
+                step = steps.throw(error)
             else:
-                step = handshake.send(result)
+                step = steps.send(result)
     except StopIteration as done:
-        session: Session = done.value
-        return session
+        outcome: Outcome = done.value
+        return outcome

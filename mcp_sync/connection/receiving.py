@@ -1,4 +1,4 @@
-"""What becomes of an inbound message. Called by whoever reads; it never blocks and runs no user code."""
+"""What becomes of an inbound message. Whoever reads calls it; it never blocks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Receiver:
         self._gate = gate
         self._calls = calls
         self._requests = requests
-        self.wants: Callable[[str], bool] = lambda method: True
+        self.wants: Callable[[str], bool] = lambda _: True
         """Whether a notification of this method was asked for; others are dropped."""
 
     def accept(self, link: Link, text: str) -> None:

@@ -79,8 +79,8 @@ class Outage:
         wait = tenacity.wait_random_exponential(
             multiplier=config.reconnect_delay, max=config.max_reconnect_delay
         )
-        planned = float(wait(_state(max(1, self.level))))
-        return max(planned, self.asked_to_wait)
+        # On top of what the server asked for: all its clients were asked for the same.
+        return self.asked_to_wait + float(wait(_state(max(1, self.level))))
 
     @property
     def asked_to_wait(self) -> float:
@@ -95,8 +95,7 @@ class Outage:
         import tenacity  # noqa: PLC0415 - as above
 
         cap = config.max_reconnect_delay
-        planned = float(tenacity.wait_random(cap / 2, cap)(_state(1)))
-        return max(planned, self.asked_to_wait)
+        return self.asked_to_wait + float(tenacity.wait_random(cap / 2, cap)(_state(1)))
 
     def asked_anew(self) -> None:
         """A user wants to connect: attempts, and links that broke the protocol, count anew."""
@@ -122,7 +121,7 @@ class Outage:
 
     def rejection(self, loss: Loss) -> MCPConnectionRejected | None:
         """The permanent error when the protocol was broken on two links in a row."""
-        if self.broken_links < 2:  # noqa: PLR2004 - "twice in a row" is the rule's own number
+        if self.broken_links < 2:
             return None
         return MCPConnectionRejected(
             f"two links in a row ended with a broken protocol (close code {loss.close_code}, "

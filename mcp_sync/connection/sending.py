@@ -1,4 +1,4 @@
-"""How a call gets onto the wire: written by its caller when it can be, else by way of the outbox."""
+"""How a call gets onto the wire: written by its caller, else by way of the outbox."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from collections.abc import Callable
 from typing import Final
 
 from ..deadline import Deadline
-from ..errors import MCPClosedError, MCPConnectionLost, MCPError, MCPMessageTooLarge
-from ..errors import MCPQueueFullError
+from ..errors import (
+    MCPClosedError,
+    MCPConnectionLost,
+    MCPError,
+    MCPMessageTooLarge,
+    MCPQueueFullError,
+)
 from ..protocol.messages import encode_notification, encode_request
 from ..states import ConnectionState
 from ..transports.base import LinkDown, WriteTimeout
@@ -127,21 +132,28 @@ class Sender:
                 calls.settle(call, None, decision)
             elif link.loss is not None and not calls.after_loss(call, link.loss, decision):
                 calls.requeue([call])
+                calls.adopt([call], decision)
                 self._attend(decision)
 
     def _unwritten(self, link: Link, call: Call, *, timed_out: bool) -> None:
         gate, calls = self._gate, self._calls
+        # Before it can be claimed from the queue; its caller is still in ``submit``.
+        unkept = None if timed_out else self._journaled(call)
         with gate.decide() as decision:
             calls.outbox.discard(call)
             if call.owner is not Owner.WRITER:
                 return
             if call.request_id is not None:
                 calls.peer.take(call.request_id)
-            error = self._refusal() or self._why_not_again(link, call)
+            refusal = self._refusal()
+            error = unkept or self._why_not_again(link, call)
             if timed_out or (call.deadline is not None and call.deadline.is_over()):
                 error = calls.timeout_error(call)
             if error is not None:
+                calls.drop_rows([call], decision)
                 calls.settle(call, error, decision)
+            elif refusal is not None:
+                calls.settle(call, calls.kept(call, refusal), decision)
             else:
                 calls.requeue([call])
                 self._attend(decision)
@@ -164,10 +176,27 @@ class Sender:
     def _lost_before_writing(self, call: Call) -> MCPConnectionLost:
         return MCPConnectionLost("before it was written", False, call.method)
 
+    def _journaled(self, call: Call) -> MCPError | None:
+        """Write a call to the journal, if it belongs there; the error if that failed."""
+        journal = self._calls.journal
+        if journal is None or not call.durable or call.entry is not None:
+            return None
+        try:
+            journal.accept([call], self._gate.config.queue_ttl)
+        except MCPError as error:
+            return error
+        return None
+
     def _enqueue(self, call: Call) -> None:
         gate, calls = self._gate, self._calls
+        error = None
+        if calls.journal is not None and call.durable:
+            with gate.lock:
+                # What is refused anyway need not be written and deleted again.
+                error = self._refusal() or self._why_no_room(call)
+            error = error or self._journaled(call)
         with gate.decide() as decision:
-            error = self._refusal()
+            error = error or self._refusal()
             if error is None and not (gate.is_ready() or calls.may_queue(call)):
                 error = self._lost_before_writing(call)
             error = error or self._make_room(call, decision)
@@ -178,28 +207,41 @@ class Sender:
                 calls.expiry.watch(call)
                 self._attend(decision)
             else:
+                calls.drop_rows([call], decision)
                 calls.settle(call, error, decision)
         if error is not None:
             raise error
 
+    def _has_room(self, call: Call) -> bool:
+        config = self._gate.config
+        limits = config.offline_queue_limit, config.offline_queue_max_bytes
+        return self._calls.outbox.has_room(call, *limits)
+
+    def _why_no_room(self, call: Call) -> MCPError | None:
+        """Why a call cannot be queued, whoever waits or gives way for it. Holds the lock."""
+        if call.size > self._gate.config.offline_queue_max_bytes:
+            return self._full(f"offline queue (this call alone has {call.size} bytes)")
+        if self._gate.config.overflow == "reject" and not self._has_room(call):
+            return self._full()
+        return None
+
     def _make_room(self, call: Call, decision: Decision) -> MCPError | None:
         """Apply ``overflow`` to a full outbox. Holds the lock, and lets go of it while waiting."""
-        gate, outbox = self._gate, self._calls.outbox
 
         def has_room() -> bool:
-            config = gate.config
-            return outbox.has_room(call, config.offline_queue_limit, config.offline_queue_max_bytes)
+            return self._has_room(call)
 
-        if call.size > gate.config.offline_queue_max_bytes:
-            return self._full(f"offline queue (this call alone has {call.size} bytes)")
-        if gate.config.overflow == "block" and not has_room():
+        refusal = self._why_no_room(call)
+        if refusal is not None:
+            return refusal
+        if self._gate.config.overflow == "block" and not has_room():
             limit = call.deadline or Deadline(call.answer_limit)
             calls = self._calls
             calls.wait_settled(lambda: has_room() or self._refusal() is not None, limit)
             refusal = self._refusal()
             if refusal is not None:
                 return refusal
-        if gate.config.overflow == "drop_oldest":
+        if self._gate.config.overflow == "drop_oldest":
             self._drop_oldest(has_room, decision)
         return None if has_room() else self._full()
 
@@ -211,6 +253,7 @@ class Sender:
             error = self._full()
             calls.outbox.discard(oldest)
             self._gate.stats.calls_dropped(1)
+            calls.drop_rows([oldest], decision)
             calls.settle(oldest, error, decision)
 
     def _full(self, what: str = "offline queue") -> MCPQueueFullError:
@@ -249,12 +292,51 @@ class Sender:
                         self._gate.stats.drain_finished(count, failures, now - started, now)
                     return
             try:
-                written = self.write(*claimed)
-            except Exception:  # a fault of ours: this call was withdrawn, the others go on
+                written = self._write_queued(*claimed)
+            except Exception:  # noqa: BLE001 - a fault of ours: this call was withdrawn, the others go on
                 _log.exception("could not write %s", claimed[1].method)
                 written = False
             count += written
             failures += not written
+
+    def _write_queued(self, link: Link, call: Call) -> bool:
+        """Write a call that was claimed from the queue; whether the kernel has taken all of it."""
+        journal = self._calls.journal
+        if journal is None or call.entry is None or call.repeatable:
+            return self.write(link, call)
+        try:
+            journal.mark(call)
+        except MCPError as error:
+            self._unmarked(call, error)
+            return False
+        if not self._is_still_wanted(call):
+            return False
+        written = self.write(link, call)
+        if call.owner is Owner.OUTBOX:
+            journal.unmark(call)
+        return written
+
+    def _unmarked(self, call: Call, error: MCPError) -> None:
+        """Fail a claimed call that must not be sent; it stays in the journal as it was."""
+        with self._gate.decide() as decision:
+            if self._is_still_wanted(call):
+                self._calls.outbox.discard(call)
+                if call.request_id is not None:
+                    self._calls.peer.take(call.request_id)
+                self._calls.settle(call, self._calls.kept(call, error), decision)
+
+    def _is_still_wanted(self, call: Call) -> bool:
+        """Whether a claimed call has to be written; it is forgotten if it was withdrawn."""
+        with self._gate.lock:
+            if call.owner is Owner.WRITER:
+                return True
+            self._calls.outbox.discard(call)
+            return False
+
+    def await_drainer(self, patience: Deadline) -> None:
+        """Wait until nobody writes from the queue; after a close, when that ends by itself."""
+        with self._gate.lock:
+            self._calls.wait_settled(lambda: not self._drainer_alive, patience)
 
     def _next_queued(self) -> tuple[Link, Call] | None:
         """Claim the head of the queue once the window is open. Holds the lock."""
@@ -264,6 +346,8 @@ class Sender:
             if link is None or not link.ready or call is None:
                 # Without a ready link nothing is written directly; the next one starts a drain.
                 self._draining = self._drainer_alive = False
+                if calls.room_wanted:
+                    gate.settled.notify_all()
                 return None
             if self._is_window_open(link):
                 call.drained = True

@@ -82,6 +82,10 @@ class Dialect(abc.ABC):
     def is_repeatable(self, method: str) -> bool:
         """Whether a second execution of this method does no harm."""
 
+    def tool_of(self, method: str, params: Mapping[str, Any] | None) -> str | None:
+        """The tool that a call runs, where its own hints may say that it is safe to repeat."""
+        return None
+
     def request_id(self, number: int) -> RequestId:
         """Give the id of the request with this running number, which starts at 1."""
         return number

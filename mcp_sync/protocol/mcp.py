@@ -86,6 +86,11 @@ class McpDialect(Dialect):
         """The protocol's read and list methods; a tool may do anything."""
         return method in _REPEATABLE
 
+    def tool_of(self, method: str, params: Mapping[str, Any] | None) -> str | None:
+        """The name in ``tools/call``."""
+        name = params.get("name") if params is not None and method == "tools/call" else None
+        return name if isinstance(name, str) else None
+
     def cancellation(self, request_id: RequestId, reason: str) -> Notification | None:
         """``notifications/cancelled`` (MCP 2025-11-25, utilities/cancellation)."""
         params = {"requestId": request_id, "reason": reason}

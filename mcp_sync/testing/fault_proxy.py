@@ -176,10 +176,11 @@ class FaultProxy:
     @property
     def connections(self) -> tuple[ConnectionCounts, ...]:
         """What each connection has moved, in the order they were made."""
-        return tuple(
-            ConnectionCounts(bridge.to_server.passed, bridge.to_client.passed, bridge.is_open)
-            for bridge in tuple(self._bridges)
-        )
+        with self._changed:
+            return tuple(
+                ConnectionCounts(bridge.to_server.passed, bridge.to_client.passed, bridge.is_open)
+                for bridge in tuple(self._bridges)
+            )
 
     @property
     def bytes_to_server(self) -> int:
@@ -266,9 +267,10 @@ class FaultProxy:
         if self._is_accepting:
             self._accept_all()
         now = time.monotonic()
-        for bridge in self._bridges:
-            bridge.move(ready, self._paused, now, self._delay)
+        # Nothing in here waits. Who has received a byte finds it counted.
         with self._changed:
+            for bridge in self._bridges:
+                bridge.move(ready, self._paused, now, self._delay)
             self._changed.notify_all()
 
     def _accept_all(self) -> None:

@@ -118,8 +118,10 @@ class Transport(abc.ABC):
 
     @abc.abstractmethod
     def post(self, text: str) -> bool:
-        """Hand over a message that may be dropped: never blocks; what the kernel does not take
-        now goes out before the next write. False when it was refused (down, or too much waits).
+        """Hand over a message that may be dropped; never blocks.
+
+        What the kernel does not take now goes out before the next write. False when it was
+        refused: the link is down, or too much waits already.
         """
 
     @abc.abstractmethod

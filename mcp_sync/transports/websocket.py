@@ -242,7 +242,9 @@ class WebSocketTransport(Transport):
         elif opcode == CLOSE:
             close = parse_close(payload)
             self.send_close(CLOSE_NORMAL if close.code == NO_STATUS else close.code)
-            raise LinkDown("the peer closed the link", close.code, close.reason)
+            said = f": {close.reason}" if close.reason else ""
+            cause = f"the peer closed the link with close code {close.code}{said}"
+            raise LinkDown(cause, close.code, close.reason)
 
     def _fail(self, fault: ProtocolFault) -> LinkDown:
         """Answer a fault of the peer's with its close code, in a way that lets the peer see it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import signal
 import subprocess
@@ -135,7 +134,6 @@ def test_a_forgotten_client_closes_itself(server: EmbeddedServer) -> None:
     del client
     with pytest.warns(ResourceWarning, match="unclosed MCP client of ws://127"):
         clients.clear()
-    gc.collect()
     assert server.wait_for_connections(0, PATIENCE)
 
 

@@ -11,10 +11,12 @@ import os
 import signal
 import threading
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mcp_sync
 from mcp_sync import (
     CompareblocksClient,
     CompareblocksError,
@@ -39,6 +41,7 @@ from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
 from mcp_sync.embedded.sample import SamplePaths
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from mutants.faults import FAULTS
 from scenes import (
     ABSENCE,
     FAST,
@@ -448,3 +451,14 @@ def test_fault_17_connect_says_false_only_when_it_has_stopped_trying() -> None:
             may_refuse.release(100)
             client.close()
             waiting.join()
+
+
+def test_each_fault_has_a_test_and_can_still_be_put_back() -> None:
+    package = Path(mcp_sync.__file__).parent
+    tests = [name for name in globals() if name.startswith("test_fault_")]
+    assert [fault.number for fault in FAULTS] == list(range(1, 18))
+    for fault in FAULTS:
+        assert len([name for name in tests if name.startswith(fault.prefix)]) == 1, fault
+        for change in fault.changes:
+            text = (package / change.file).read_text(encoding="utf-8")
+            assert text.count(change.old) == 1, f"fault {fault.number}: {change}"

@@ -74,8 +74,9 @@ FAULTS = (
         (
             Change(
                 "connection/sending.py",
-                "                self.write(*claimed)\n",
-                "                self._calls.outbox.discard(claimed[1])\n",
+                "                written = self.write(*claimed)\n",
+                "                self._calls.outbox.discard(claimed[1])\n"
+                "                written = True\n",
             ),
         ),
     ),
@@ -194,8 +195,9 @@ FAULTS = (
             ),
             Change(
                 "config.py",
-                "        if callable(self.headers):\n            return\n",
-                "        return\n",
+                "        check_plain_authorization(self.server_url, headers, "
+                "self.allow_insecure_auth)\n",
+                "        del headers\n",
             ),
         ),
     ),

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Final
 
 import attrs
 
 from mcp_sync import MCPClient, MCPConnectionLost, MCPError, MCPMessageTooLarge
-from mcp_sync.testing import RawPeer, WebSocketConnection, WebSocketPeer
-from mcp_sync.testing.peers import PeerConnection
+from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from mcp_sync.testing.wire import encode_frame
 from reliability.clients import PATIENCE, QUICK
 from scenes import Inbox, answer, echo_all, read_request, shake_hands
@@ -28,8 +27,8 @@ __all__ = [
     "BROKEN_FRAMES",
     "CLOSE_CODES",
     "LIMIT",
-    "Ended",
     "STRANGE_MESSAGES",
+    "Ended",
     "garbage_after_the_upgrade",
     "garbage_before_the_upgrade",
     "play",
@@ -264,7 +263,10 @@ def survive(client_type: type[MCPClient], texts: list[str]) -> int:
 
 def garbage_after_the_upgrade(client_type: type[MCPClient], seed: int) -> Any:
     """Have random bytes sent where an answer should come; the outcome of the call."""
-    garbage = random.Random(seed).randbytes(4096)
+    chance = random.Random(seed)
+    # Most random bytes are refused at once; every second time the first frame's head is plausible.
+    head = bytes([chance.choice((0x81, 0x01, 0x88, 0x89, 0x8A))]) if seed % 2 else b""
+    garbage = head + chance.randbytes(4096)
 
     def babble(connection: WebSocketConnection) -> None:
         shake_hands(connection)
@@ -302,3 +304,80 @@ def _then_the_next(client_type: type[MCPClient], peer: WebSocketPeer) -> Any:
         outcome = call("first")
         assert call("next") == {"method": "next", "params": None}
     return outcome
+
+
+@attrs.frozen
+class Flood:
+    """What came of a flood of pings."""
+
+    answered: bool
+    seconds: float
+    pongs: int
+    last: bytes
+    """The payload of the last pong."""
+    peak: int
+
+
+def ping_flood(client_type: type[MCPClient], pings: int) -> Flood:
+    """Have a server ping that often, without reading one pong, before it answers a call."""
+    pongs = Inbox()
+
+    def flood(connection: WebSocketConnection) -> None:
+        shake_hands(connection)
+        request = read_request(connection)
+        for first in range(0, pings, 1000):
+            some = range(first, min(pings, first + 1000))
+            connection.send(b"".join(encode_frame(PING, b"%0125d" % number) for number in some))
+        answer(connection, request, {})
+        with contextlib.suppress(OSError, EOFError):
+            while (frame := connection.read_frame()).opcode != CLOSE:
+                pongs(frame.payload)
+
+    tracemalloc.start()
+    try:
+        with (
+            WebSocketPeer(flood, patience=PATIENCE) as peer,
+            _calling(client_type, peer.url) as (client, call),
+        ):
+            assert client.wait_until_ready(PATIENCE)
+            begun = time.monotonic()
+            outcome = call("flooded")
+            seconds = time.monotonic() - begun
+            _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return Flood(outcome == {}, seconds, len(pongs), pongs.items()[-1], peak)
+
+
+@attrs.frozen
+class Twice:
+    """What came of two links in a row that ended with the same close code."""
+
+    losses: list[Any]
+    state: str
+    after: Any
+    """The outcome of a call after both."""
+    dials: int
+    """How many connections the server had by then, and a while later."""
+
+
+def twice(client_type: type[MCPClient], code: int) -> Twice:
+    """Have two links in a row closed with a code in the middle of a call."""
+
+    def close(connection: WebSocketConnection) -> None:
+        shake_hands(connection)
+        read_request(connection)
+        connection.send_close(code, "so be it")
+        connection.receive_to_end()
+
+    with (
+        WebSocketPeer(close, close, _serve, patience=PATIENCE) as peer,
+        _calling(client_type, peer.url) as (client, call),
+    ):
+        losses = [call("first"), call("second")]
+        after = call("third")
+        state = str(client.get_connection_state())
+        dials = peer.connections
+        client.reconnect()  # what a user can always do
+        assert call("fourth") == {"method": "fourth", "params": None}
+    return Twice(losses, state, after, dials)

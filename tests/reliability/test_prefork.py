@@ -8,8 +8,9 @@ import socket
 import sys
 from pathlib import Path
 
-from mcp_sync.embedded import ServerProcess
 from processes import PATIENCE_S, run_script, running
+
+from mcp_sync.embedded import ServerProcess
 
 REQUESTS = 40
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import trustme
+from processes import first_line, run_script, running
 
 from mcp_sync import MCPClient
 from mcp_sync.deadline import Deadline
-from processes import first_line, run_script, running
 
 SERVER = Path(__file__).with_name("secure_server.py")
 

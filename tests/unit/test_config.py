@@ -21,6 +21,7 @@ from mcp_sync.config import (
     check_plain_authorization,
 )
 from mcp_sync.errors import MCPConfigurationError
+from mcp_sync.types.journal import JournalSettings
 
 MIB = 1024 * 1024
 
@@ -315,6 +316,21 @@ def test_client_info_that_is_no_json_is_refused_before_any_handshake(extra: Any,
     assert refusal(client_info=info).rule.startswith(f"must be JSON: {why}")
     with pytest.raises(MCPConfigurationError, match=r"^info=.* must be JSON: "):
         check_client_info(info, "info")
+
+
+def test_a_journal_is_named_by_its_path_or_by_whole_settings() -> None:
+    settings = JournalSettings("calls.journal")
+    for given in ("calls.journal", {"path": "calls.journal"}, settings):
+        assert ClientConfig(journal=given).journal == settings
+    assert "calls.journal" in repr(ClientConfig(journal=settings))
+
+
+def test_a_journal_without_a_queue_is_refused() -> None:
+    assert str(refusal(journal="calls.journal", offline_mode=False)) == (
+        "journal='calls.journal' needs offline_mode=True: without it nothing is queued"
+    )
+    with pytest.raises(MCPConfigurationError, match="needs offline_mode=True"):
+        ClientConfig(journal="calls.journal").changed(offline_mode=False)
 
 
 # Mappings are copied

@@ -10,6 +10,7 @@ import pytest
 
 from mcp_sync.config import ClientConfig
 from mcp_sync.errors import MCPConfigurationError
+from mcp_sync.types.journal import JournalSettings
 
 DEFAULTS = ClientConfig().as_settings()
 
@@ -32,6 +33,7 @@ TEXTS = {
     "offline_queue_max_bytes": ("1048576", 1_048_576),
     "overflow": ("drop_oldest", "drop_oldest"),
     "queue_ttl": ("3600", 3600.0),
+    "journal": ("calls.journal", JournalSettings("calls.journal")),
     "max_replays": ("0", 0),
     "trust_tool_hints": ("yes", True),
     "max_message_size": ("1", 1),
@@ -58,9 +60,11 @@ def test_a_variable_sets_its_setting_and_no_other(name: str) -> None:
 
 
 def test_all_variables_together_and_none() -> None:
-    environ = {variable(name): text for name, (text, _) in TEXTS.items()}
+    # A journal needs the offline mode.
+    texts = {**TEXTS, "offline_mode": ("yes", True)}
+    environ = {variable(name): text for name, (text, _) in texts.items()}
     settings = ClientConfig.from_env(environ).as_settings()
-    assert settings == {**DEFAULTS, **{name: value for name, (_, value) in TEXTS.items()}}
+    assert settings == {**DEFAULTS, **{name: value for name, (_, value) in texts.items()}}
     assert ClientConfig.from_env({}) == ClientConfig()
 
 
@@ -81,6 +85,7 @@ def test_an_override_wins_over_a_variable() -> None:
     [
         ("queue_ttl", "", None),
         ("queue_ttl", " None ", None),
+        ("journal", "", None),
         ("subprotocols", "", ()),
         ("offline_mode", " No ", False),
         ("offline_mode", "0", False),

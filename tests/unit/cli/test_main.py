@@ -121,6 +121,18 @@ def test_an_absent_server_is_reported_within_seconds(
     assert "mcp-sync serve" in hint
 
 
+def test_an_error_is_all_that_stands_on_standard_error(dead_url: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, "compareblocks", "status", "--url", dead_url],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert [line.split(" ")[0] for line in done.stderr.splitlines()] == ["mcp-sync:", "hint:"]
+
+
 def hold(connection: WebSocketConnection) -> None:
     connection.hold()
 

@@ -126,7 +126,9 @@ def test_many_threads_share_one_link_and_each_gets_its_own_answers(
         assert statistics.calls.pending == 0
 
 
-def test_answers_out_of_order_reach_their_callers(any_client: MCPClient, board: Switchboard) -> None:
+def test_answers_out_of_order_reach_their_callers(
+    any_client: MCPClient, board: Switchboard
+) -> None:
     line = board.line()
     callers = [Caller(any_client, f"call/{number}") for number in range(6)]
     requests = [line.message() for _ in callers]

@@ -129,8 +129,14 @@ def test_retry_after_is_obeyed_up_to_five_minutes(asked: float, obeyed: float) -
     outage = Outage()
     outage.failed(MCPConnectionError("busy", retry_after=asked))
     assert outage.asked_to_wait == obeyed
-    assert outage.delay(CONFIG) == obeyed
-    assert outage.probe_delay(CONFIG) == obeyed
+    assert all(obeyed <= delay <= obeyed + 2.0 for delay in delays(outage))
+    assert obeyed + 30.0 <= outage.probe_delay(CONFIG) <= obeyed + 60.0
+
+
+def test_clients_that_were_asked_to_wait_as_long_come_back_one_by_one() -> None:
+    outage = Outage()
+    outage.failed(MCPConnectionError("busy", retry_after=90.0))
+    assert len(set(delays(outage))) > 100
 
 
 def test_a_shorter_retry_after_does_not_shorten_the_back_off() -> None:

@@ -37,9 +37,11 @@ def offline_client(**settings: Any) -> Iterator[MCPClient]:
     """A client that is offline for as long as the test lasts."""
     with nobody_listening() as url:
         client = MCPClient(url, reconnect_attempts=0, **({**FAST} | settings))
-        assert client.connect() is False
-        yield client
-        client.close()
+        try:
+            assert client.connect() is False
+            yield client
+        finally:
+            client.close()
 
 
 @contextlib.contextmanager
@@ -48,8 +50,10 @@ def client_behind_a_proxy(
 ) -> Iterator[tuple[Any, FaultProxy]]:
     with FaultProxy("127.0.0.1", board.port) as proxy:
         client = make(proxy.url(), **({**FAST} | settings))
-        yield client, proxy
-        client.close()
+        try:
+            yield client, proxy
+        finally:
+            client.close()
 
 
 def methods(count: int) -> list[str]:
@@ -297,9 +301,7 @@ def test_block_ends_when_the_client_is_closed() -> None:
 
 
 def test_a_queued_notification_blocks_no_longer_than_the_request_timeout() -> None:
-    with offline_client(
-        overflow="block", offline_queue_limit=1, request_timeout=50 * MS
-    ) as client:
+    with offline_client(overflow="block", offline_queue_limit=1, request_timeout=50 * MS) as client:
         client.notify("notifications/one")
         with pytest.raises(MCPQueueFullError):
             client.notify("notifications/two")

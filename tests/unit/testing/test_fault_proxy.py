@@ -120,11 +120,13 @@ def test_a_cut_by_fin_ends_the_stream_on_both_sides() -> None:
     def script(connection: PeerConnection) -> None:
         ended.append(connection.receive_to_end())
 
-    with proxied(script) as proxy, connected(proxy) as sock:
-        sock.sendall(b"before")
-        proxy.wait_until(lambda counts: counts.bytes_to_server == 6)
-        proxy.cut()
-        assert sock.recv(1) == b""
+    with RawPeer(script) as peer, FaultProxy(peer.host, peer.port) as proxy:
+        with connected(proxy) as sock:
+            sock.sendall(b"before")
+            proxy.wait_until(lambda counts: counts.bytes_to_server == 6)
+            proxy.cut()
+            assert sock.recv(1) == b""
+        peer.wait_for_scripts(1)
     assert ended == [b"before"]
 
 
@@ -147,10 +149,12 @@ def test_a_cut_by_rst_of_the_server_alone_ends_the_client_in_order() -> None:
         except ConnectionResetError:
             seen.append("reset")
 
-    with proxied(script) as proxy, connected(proxy) as sock:
-        proxy.wait_until(lambda counts: len(counts.connections) == 1)
-        proxy.cut("rst", "to_server")
-        assert sock.recv(1) == b""
+    with RawPeer(script) as peer, FaultProxy(peer.host, peer.port) as proxy:
+        with connected(proxy) as sock:
+            peer.wait_for_connections(1)
+            proxy.cut("rst", "to_server")
+            assert sock.recv(1) == b""
+        peer.wait_for_scripts(1)
     assert seen == ["reset"]
 
 
@@ -172,11 +176,12 @@ def test_a_black_hole_of_one_direction_leaves_the_other() -> None:
         connection.send(b"lost")
         got.append(connection.receive_exactly(4))
 
-    with proxied(script) as proxy:
+    with RawPeer(script) as peer, FaultProxy(peer.host, peer.port) as proxy:
         proxy.cut_next("blackhole", "to_client")
         with connected(proxy) as sock:
             sock.sendall(b"kept")
             assert is_silent(sock)
+            peer.wait_for_scripts(1)
     assert got == [b"kept"]
 
 

@@ -89,12 +89,17 @@ def test_each_connection_has_its_script_and_the_last_one_stays() -> None:
 
 
 def test_a_reset_is_a_reset() -> None:
+    def script(connection: PeerConnection) -> None:
+        connection.receive()
+        connection.reset()
+
     def talk(peer: RawPeer, sock: socket.socket) -> None:
+        sock.sendall(b"x")
         peer.wait_for_scripts(1)
         with pytest.raises(ConnectionResetError):
             sock.recv(1)
 
-    run(lambda connection: connection.reset(), talk)
+    run(script, talk)
 
 
 def test_a_mute_peer_is_let_go_when_the_context_is_left() -> None:

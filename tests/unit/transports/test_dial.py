@@ -345,7 +345,7 @@ def test_a_server_that_refuses_our_certificate_is_a_rejection(
     [
         (lambda connection: connection.send(b"SSH-2.0-OpenSSH_9.9\r\n"), "TLS failed"),
         (lambda connection: connection.close(), "doing the TLS handshake"),
-        (lambda connection: connection.reset(), "doing the TLS handshake"),
+        (lambda connection: connection.receive(1) and connection.reset(), "doing the TLS"),
     ],
 )
 def test_a_peer_that_does_not_speak_tls_is_a_connection_error(
