@@ -25,11 +25,11 @@ from .process_hooks import track
 from .protocol.dialect import Dialect
 from .states import ConnectionState
 from .transports.base import Transport
-from .transports.url import mask_url
 from .transports.websocket import WebSocketSettings, WebSocketTransport
 from .types.health import Health
 from .types.session import ClientDescription, InitializeResult
 from .types.statistics import ConnectionStatistics
+from .url import mask_url
 
 __all__ = ["UNSET", "BaseClient", "Unset"]
 
@@ -333,9 +333,12 @@ class BaseClient(EventSource):
             TypeError: something in the params is no JSON; the error names the path to it.
         """
         given = not isinstance(timeout, Unset)
+        journal = self._connection.calls.journal
+        if journal is not None:
+            params = journal.with_key(params)
         call = self._make_call(
             method,
-            self._connection.recovery.with_key(params),
+            params,
             idempotent,
             limit=Deadline(timeout) if not isinstance(timeout, Unset) else None,
             answer_limit=None if given else self.config.request_timeout,

@@ -20,9 +20,9 @@ import attrs
 from ._version import __version__
 from .deadline import LONGEST_WAIT
 from .errors import MCPConfigurationError
-from .transports.headers import check_headers, check_subprotocols
-from .transports.url import mask_url, parse_websocket_url
+from .headers import check_headers, check_subprotocols
 from .types.journal import JournalSettings, read_journal
+from .url import mask_url, parse_websocket_url
 
 __all__ = [
     "ClientConfig",

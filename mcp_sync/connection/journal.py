@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..types.journal import JournalSettings
 from .call import Call, Keeper
-from .journal_rows import Entry, JournalRow, call_of, row_of
+from .journal_rows import Entry, JournalRow, call_of, row_of, with_key
 from .worker import start_worker
 
 if TYPE_CHECKING:
@@ -121,6 +121,14 @@ class Journal:
         with self._books:
             self._was_asked = True
             return list(self._found)
+
+    def with_key(self, params: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Put a key for the server into params, if calls are to be sent at least once.
+
+        Raises:
+            TypeError: there is a ``_meta`` that is no mapping.
+        """
+        return with_key(params, self.settings)
 
     def accept(self, calls: Sequence[Call], queue_ttl: float | None) -> None:
         """Write calls to the disk that are about to be queued.
@@ -225,9 +233,13 @@ class Journal:
         if isinstance(error, MCPClosedError):
             return MCPClosedError(f"the client is closed; {kept}")
         sentence = f"{error}; {kept}"
+        fresh = MCPError(sentence)
         if isinstance(error, MCPConnectionRejected):
-            return MCPConnectionRejected(sentence, error.status, error.challenge, error.tls_reason)
-        return MCPConnectionError(sentence)
+            fresh = MCPConnectionRejected(sentence, error.status, error.challenge, error.tls_reason)
+        elif isinstance(error, MCPConnectionError):
+            fresh = MCPConnectionError(sentence, error.attempts, error.last_error)
+        fresh.__cause__ = error
+        return fresh
 
     def _settled(self, call: Future[Any]) -> None:
         """Delete a settled call in the background; called by whoever settles it."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..deadline import Deadline
 from ..errors import MCPClosedError
@@ -11,7 +10,6 @@ from ..states import ConnectionState
 from .call import Call, Keeper
 from .calls import Calls
 from .gate import Decision, Gate
-from .journal_rows import with_key
 
 __all__ = ["Recovery"]
 
@@ -69,11 +67,6 @@ class Recovery:
     def recovered(self) -> list[Call]:
         """See ``BaseClient.recovered``."""
         return [] if self._calls.journal is None else self._calls.journal.recovered()
-
-    def with_key(self, params: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """Put a key for the server into params, where the journal is to send at least once."""
-        journal = self._calls.journal
-        return params if journal is None else with_key(params, journal.settings)
 
     def count_kept(self) -> int:
         """How many queued calls a close would leave to the next process. Holds the lock."""

@@ -146,7 +146,7 @@ class Sender:
             if call.request_id is not None:
                 calls.peer.take(call.request_id)
             refusal = self._refusal()
-            error = unkept or self._why_not_again(link, call)
+            error = None if refusal else unkept or self._why_not_again(link, call)
             if timed_out or (call.deadline is not None and call.deadline.is_over()):
                 error = calls.timeout_error(call)
             if error is not None:
@@ -196,7 +196,7 @@ class Sender:
                 error = self._refusal() or self._why_no_room(call)
             error = error or self._journaled(call)
         with gate.decide() as decision:
-            error = error or self._refusal()
+            error = self._refusal() or error
             if error is None and not (gate.is_ready() or calls.may_queue(call)):
                 error = self._lost_before_writing(call)
             error = error or self._make_room(call, decision)

@@ -15,10 +15,10 @@ from typing import Protocol, TypeVar
 
 from ..deadline import Deadline
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
+from ..url import WebSocketUrl
 from .base import LinkDown, Resolver
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
 from .tls import TlsConnection
-from .url import WebSocketUrl
 
 __all__ = [
     "DialWait",

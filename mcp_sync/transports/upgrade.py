@@ -16,9 +16,9 @@ import attrs
 import websocket
 
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError, shorten
+from ..url import WebSocketUrl, mask_url
 from .dial import DialWait, describe_os_error, tls_alert
 from .readiness import POLLIN, POLLOUT
-from .url import WebSocketUrl, mask_url
 
 __all__ = ["Channel", "Upgraded", "upgrade"]
 

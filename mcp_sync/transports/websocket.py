@@ -17,6 +17,8 @@ import websocket
 
 from ..deadline import Deadline
 from ..errors import MCPConfigurationError
+from ..headers import check_headers, check_subprotocols
+from ..url import WebSocketUrl, parse_websocket_url
 from .base import LinkDown, LinkInfo, Resolver, Transport
 from .dial import ABORTED, DialWait, connect_tcp, resolve_host, start_tls
 from .frame_writer import FrameWriter
@@ -31,12 +33,10 @@ from .framing import (
     ProtocolFault,
     parse_close,
 )
-from .headers import check_headers, check_subprotocols
 from .readiness import SelfPipe, acquire_within
 from .streams import CLOSE_ABNORMAL, ByteStream, TcpStream, TlsStream, WaitOver
 from .tls import TlsConnection
 from .upgrade import Upgraded, upgrade
-from .url import WebSocketUrl, parse_websocket_url
 
 __all__ = ["WebSocketSettings", "WebSocketTransport"]
 

@@ -70,13 +70,13 @@ FAULTS = (
     ),
     Fault(
         4,
-        "The drain takes the entries out of the queue and sends none.",
+        "A ready link empties the queue, and nothing of it is sent.",
         (
             Change(
-                "connection/sending.py",
-                "                written = self.write(*claimed)\n",
-                "                self._calls.outbox.discard(claimed[1])\n"
-                "                written = True\n",
+                "connection/life.py",
+                "            self._link_ready(decision)\n",
+                "            for call in list(self._calls.outbox):\n"
+                "                self._calls.outbox.remove(call)\n",
             ),
         ),
     ),

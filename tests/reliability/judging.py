@@ -108,6 +108,7 @@ class _Judge:
         self._drop = threading.Event()
         self._changed = threading.Condition()
         self._dials: dict[str, list[float]] = {}
+        """By client: when it was dropped, and when it came back since."""
         self._dropped_at = 0.0
 
     def serve(self, connection: WebSocketConnection) -> None:
@@ -120,8 +121,8 @@ class _Judge:
         if not self._drop.is_set():
             connection.accept_upgrade()
             self._drop.wait(PATIENCE)
+            now = time.monotonic()  # the threads of all these scripts do not wake at once
             connection.reset()
-            return
         with self._changed:
             self._dials.setdefault(name, []).append(now)
             self._changed.notify_all()
@@ -138,14 +139,14 @@ class _Judge:
         """Wait until every client was refused often enough, and look at the pauses."""
 
         def all_came() -> bool:
-            enough = [dials for dials in self._dials.values() if len(dials) >= herd.dials]
+            enough = [dials for dials in self._dials.values() if len(dials) > herd.dials]
             return len(enough) == herd.clients
 
         with self._changed:
             assert self._changed.wait_for(all_came, 3 * PATIENCE), Counter(
                 len(dials) for dials in self._dials.values()
             )
-            dials = [[self._dropped_at, *of_one] for of_one in self._dials.values()]
+            dials = [of_one[: herd.dials + 1] for of_one in self._dials.values()]
         pauses = [
             [of_one[number] - of_one[number - 1] for of_one in dials]
             for number in range(1, herd.dials + 1)

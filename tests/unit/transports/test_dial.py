@@ -30,7 +30,7 @@ from mcp_sync.transports.dial import (
 )
 from mcp_sync.transports.readiness import SelfPipe
 from mcp_sync.transports.tls import TlsConnection
-from mcp_sync.transports.url import parse_websocket_url
+from mcp_sync.url import parse_websocket_url
 from timing import MS
 
 BOUND = 10_000 * MS

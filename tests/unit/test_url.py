@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from mcp_sync.errors import MCPConfigurationError
-from mcp_sync.transports.url import mask_url, parse_websocket_url
+from mcp_sync.url import mask_url, parse_websocket_url
 
 
 @pytest.mark.parametrize(

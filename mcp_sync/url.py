@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import attrs
 
-from ..errors import MCPConfigurationError
+from .errors import MCPConfigurationError
 
 __all__ = ["WebSocketUrl", "mask_url", "parse_websocket_url"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_sync.errors import MCPConfigurationError
-from mcp_sync.transports.headers import check_headers, check_subprotocols
+from mcp_sync.headers import check_headers, check_subprotocols
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..errors import MCPConfigurationError
+from .errors import MCPConfigurationError
 
 __all__ = ["check_headers", "check_subprotocols"]
 

@@ -1,0 +1,352 @@
+"""The pulse: silent peers are found, living ones are left alone, and time goes on for calls."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mcp_sync import MCPClient
+from mcp_sync.errors import MCPClosedError, MCPConnectionLost, MCPTimeoutError
+from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
+from peers_mcp import PATIENCE, PING, Switchboard
+from scenes import FAST, Diary, shake_hands
+from timing import MS
+
+INTERVAL, TIMEOUT = 40 * MS, 120 * MS
+PULSE: dict[str, Any] = {
+    "heartbeat_interval": INTERVAL,
+    "heartbeat_timeout": TIMEOUT,
+    **FAST,
+}
+SLACK = 1500 * MS
+"""What a busy machine may add to a bound."""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+
+
+def test_pongs_are_counted_and_measured() -> None:
+    with Switchboard() as board, MCPClient(board.url, **PULSE) as client:
+        line = board.line()
+        for _ in range(4):
+            line.pings.get(timeout=PATIENCE)
+        until(lambda: client.get_connection_stats().heartbeat.pongs >= 3)
+        pulse = client.get_connection_stats().heartbeat
+        assert pulse.pings_sent >= 3
+        assert pulse.pongs_lost == 0
+        assert pulse.p50 is not None
+        assert 0 < pulse.p50 < SLACK
+        assert pulse.p95 is not None
+        assert pulse.jitter is not None
+        assert client.get_connection_stats().losses.count == 0
+
+
+def test_each_ping_has_a_payload_of_its_own() -> None:
+    with Switchboard() as board, MCPClient(board.url, **PULSE):
+        line = board.line()
+        payloads = [line.pings.get(timeout=PATIENCE) for _ in range(3)]
+        assert len(set(payloads)) == 3
+
+
+def test_pings_come_at_the_interval() -> None:
+    with Switchboard() as board, MCPClient(board.url, **PULSE):
+        line = board.line()
+        line.pings.get(timeout=PATIENCE)
+        began = time.monotonic()
+        for _ in range(3):
+            line.pings.get(timeout=PATIENCE)
+        assert time.monotonic() - began >= 2 * INTERVAL
+
+
+def test_a_shorter_interval_counts_at_once() -> None:
+    with Switchboard() as board, MCPClient(board.url, heartbeat_interval=600.0) as client:
+        line = board.line()
+        client.configure(heartbeat_interval=10 * MS)
+        line.pings.get(timeout=PATIENCE)
+
+
+def test_a_silent_peer_is_found_within_interval_and_timeout() -> None:
+    """No FIN and no reset: the link is a black hole."""
+    with Switchboard() as board, FaultProxy("127.0.0.1", board.port) as proxy:
+        client = MCPClient(proxy.url(), **PULSE)
+        diary = Diary(client)
+        client.connect()
+        client.initialize()
+        call = client.submit("tools/call", timeout=None)
+        board.line().request("tools/call")
+        proxy.refuse()
+        proxy.cut("blackhole")
+        began = time.monotonic()
+        event = diary.wait_for("disconnected")
+        assert time.monotonic() - began < INTERVAL + TIMEOUT + SLACK
+        assert "no byte from the server within 0.12 s of a ping" in event.context["cause"]
+        assert isinstance(call.exception(PATIENCE), MCPConnectionLost)
+        assert client.get_connection_stats().heartbeat.pongs_lost >= 1
+        client.close()
+
+
+def test_a_silent_peer_is_found_while_a_caller_reads() -> None:
+    with Switchboard(pongs=False) as board:
+        client = MCPClient(board.url, 0, **PULSE)
+        client.connect()
+        client.initialize()
+        with pytest.raises(MCPConnectionLost, match="no byte from the server"):
+            client.request("tools/call", timeout=PATIENCE)
+        client.close()
+
+
+def test_a_peer_that_goes_silent_long_after_it_left_pongs_out_is_found_in_the_same_time() -> None:
+    with Switchboard(pongs=False) as board:
+        client = MCPClient(board.url, 0, **PULSE)
+        diary = Diary(client)
+        client.connect()
+        client.initialize()
+        line = board.line()
+        for number in range(10):
+            line.pings.get(timeout=PATIENCE)
+            line.notify("alive", n=number)
+        last = time.monotonic()
+        diary.wait_for("disconnected")
+        assert time.monotonic() - last < INTERVAL + TIMEOUT + SLACK
+        client.close()
+
+
+def test_a_peer_that_sends_but_never_pongs_lives_and_its_lost_pongs_are_counted() -> None:
+    with Switchboard(pongs=False) as board, MCPClient(board.url, **PULSE) as client:
+        line = board.line()
+        for number in range(14):
+            line.pings.get(timeout=PATIENCE)
+            line.notify("alive", n=number)
+        until(lambda: client.get_connection_stats().heartbeat.pongs_lost >= 2)
+        assert client.get_connection_stats().losses.count == 0
+        health = client.health_check(100 * MS)
+        assert health.status == "unhealthy"
+        assert any("no pong within" in reason for reason in health.reasons)
+
+
+def test_a_peer_that_stops_reading_during_a_write_is_found() -> None:
+    """The write makes no progress, and the ping cannot be sent beside it."""
+
+    def stop_reading(connection: WebSocketConnection) -> None:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        shake_hands(connection)
+        connection.hold()
+
+    with WebSocketPeer(stop_reading) as peer:
+        client = MCPClient(peer.url, 0, **PULSE)
+        diary = Diary(client)
+        client.connect()
+        client.initialize()
+        outcome: list[BaseException] = []
+
+        def write() -> None:
+            with pytest.raises((MCPClosedError, MCPTimeoutError)) as caught:
+                client.request("big", {"text": "x" * (7 << 20)}, timeout=PATIENCE)
+            outcome.append(caught.value)
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        began = time.monotonic()
+        diary.wait_for("disconnected")
+        assert time.monotonic() - began < INTERVAL + TIMEOUT + SLACK + 1
+        client.close()
+        writing.join(PATIENCE)
+        assert len(outcome) == 1
+
+
+def test_a_slow_write_that_makes_progress_is_no_silence() -> None:
+    """The peer takes a little every now and then, and says nothing."""
+    size = 3 << 20
+
+    def sip(connection: WebSocketConnection) -> None:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        shake_hands(connection)
+        taken = 0
+        while taken < size:
+            taken += len(connection.receive(65536))
+            threading.Event().wait(8 * MS)
+        connection.hold()
+
+    with WebSocketPeer(sip) as peer:
+        client = MCPClient(peer.url, 0, **PULSE)
+        client.connect()
+        client.initialize()
+        link = client._connection.gate.link
+        assert link is not None
+        call = threading.Thread(
+            target=lambda: pytest.raises(
+                (MCPTimeoutError, MCPConnectionLost, MCPClosedError),
+                client.request,
+                "big",
+                {"text": "x" * size},
+                timeout=PATIENCE,
+            )
+        )
+        began = time.monotonic()
+        call.start()
+        until(lambda: link.transport.bytes_sent > size or link.loss is not None)
+        if time.monotonic() - began > 2 * (INTERVAL + TIMEOUT):
+            assert link.transport.bytes_sent > size
+        client.close()
+        call.join(PATIENCE)
+
+
+def test_a_ping_that_a_busy_writer_kept_back_is_no_silence_of_the_peer() -> None:
+    """The write ends, the peer works on without a word: it is pinged anew and answers that."""
+    text = "x" * (12 << 20)
+
+    def work(connection: WebSocketConnection) -> None:
+        shake_hands(connection)
+        left = (
+            2
+            + 8
+            + 4
+            + len('{"jsonrpc":"2.0","id":2,"method":"big","params":{"text":""}}')
+            + len(text)
+        )
+        while left:
+            left -= len(connection.receive(min(left, 1 << 16)))
+        while (frame := connection.read_frame()).opcode == PING:
+            connection.send_frame(0xA, frame.payload)
+
+    with WebSocketPeer(work) as peer, FaultProxy("127.0.0.1", peer.port) as proxy:
+        client = MCPClient(
+            proxy.url(), 0, heartbeat_interval=20 * MS, heartbeat_timeout=400 * MS, **FAST
+        )
+        client.connect()
+        client.initialize()
+        link = client._connection.gate.link
+        assert link is not None
+        proxy.pause("to_server")
+        writing = threading.Thread(
+            target=lambda: pytest.raises(
+                MCPClosedError, client.request, "big", {"text": text}, timeout=None
+            )
+        )
+        writing.start()
+        until(lambda: link.transport.is_writing() and link.transport.bytes_sent > 1 << 16)
+        threading.Event().wait(60 * MS)  # for a ping to become due in the middle of the write
+        proxy.resume()
+        until(lambda: client.get_connection_stats().heartbeat.pongs >= 4)
+        threading.Event().wait(400 * MS)  # for a verdict that counted from the ping kept back
+        statistics = client.get_connection_stats()
+        assert statistics.losses.count == 0
+        assert statistics.heartbeat.pongs_lost == 0
+        client.close()
+        writing.join(PATIENCE)
+
+
+def test_the_heartbeat_lives_through_a_fault_and_a_log_handler_that_raises() -> None:
+    class Rude(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("no disk")
+
+    rude, logger = Rude(), logging.getLogger("mcp_sync.connection")
+    with Switchboard() as board, MCPClient(board.url, **PULSE) as client:
+        line = board.line()
+        level = logger.level
+        logger.setLevel(logging.INFO)
+        logger.addHandler(rude)
+        try:
+            # Half of its time is told in the log, by the heartbeat.
+            call = client.submit("tools/call", timeout=50 * MS)
+            until(call.done)
+        finally:
+            logger.removeHandler(rude)
+            logger.setLevel(level)
+        line.pings.get(timeout=PATIENCE)
+        late = client.submit("tools/call", timeout=30 * MS)
+        assert isinstance(late.exception(PATIENCE), MCPTimeoutError)
+
+
+def test_a_forgotten_client_is_collected_and_its_threads_end() -> None:
+    before = set(threading.enumerate())
+    with Switchboard() as board:
+        client = MCPClient(board.url, **FAST)
+        client.connect()
+        client.initialize()
+        line = board.line()
+        call = client.submit("tools/call")
+        reference = weakref.ref(client)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del client
+            gc.collect()
+        assert reference() is None
+        told = [str(one.message) for one in caught if one.category is ResourceWarning]
+        assert f"unclosed MCP client of {board.url}; use 'with', or call close()" in told
+        line.wait_until_ended()
+        assert isinstance(call.exception(PATIENCE), MCPClosedError)
+        for thread in set(threading.enumerate()) - before:
+            if thread.name.startswith("mcp-"):
+                thread.join(PATIENCE)
+                assert not thread.is_alive()
+
+
+def test_a_forgotten_client_that_was_closed_warns_of_nothing() -> None:
+    with Switchboard() as board:
+        client = MCPClient(board.url)
+        client.connect()
+        client.close()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del client
+            gc.collect()
+        assert not [one for one in caught if board.url in str(one.message)]
+
+
+def test_a_suspended_process_does_not_take_its_own_absence_for_the_peers_silence() -> None:
+    """The pongs wait in the kernel; whoever wakes first, the link is looked at twice."""
+    program = """
+import sys, threading
+from mcp_sync import MCPClient
+client = MCPClient(sys.argv[1], heartbeat_interval=0.02, heartbeat_timeout=0.4)
+client.connect()
+client.initialize()
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+for line in sys.stdin:
+    sys.stdout.write(f"{client.get_connection_stats().losses.count}\\n")
+    sys.stdout.flush()
+client.close()
+"""
+    with Switchboard() as board:
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, board.url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with child, child.stdin, child.stdout:
+            assert child.stdout.readline() == "ready\n"
+            line = board.line()
+            for _ in range(3):
+                line.pings.get(timeout=PATIENCE)
+                os.kill(child.pid, signal.SIGSTOP)
+                threading.Event().wait(600 * MS)  # longer than the timeout: that is the point
+                os.kill(child.pid, signal.SIGCONT)
+                child.stdin.write("?\n")
+                child.stdin.flush()
+                assert child.stdout.readline() == "0\n"
+            line.pings.get(timeout=PATIENCE)
+            child.stdin.write("?\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == "0\n"
