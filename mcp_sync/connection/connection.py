@@ -118,7 +118,7 @@ class Connection:
         )
         self._threads: list[threading.Thread] = []
         self.recovery = Recovery(self.gate, self.calls, self, self._link_ready)
-        self.recovery.make_sure()
+        self.recovery.begin()
 
     # The life of the link
 

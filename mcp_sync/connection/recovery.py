@@ -32,6 +32,16 @@ class Recovery:
         self._keeper = keeper
         self._attend = attend
 
+    def begin(self) -> None:
+        """Open the journal of a new connection and queue what is in it.
+
+        Raises:
+            MCPConfigurationError: it cannot be opened.
+        """
+        found = self.look()
+        with self._gate.decide() as decision:
+            self.take_over(found, decision)
+
     def look(self) -> list[Call]:
         """Open the journal if it is closed, and give what is to be queued.
 
@@ -44,9 +54,12 @@ class Recovery:
         return journal.open(self._keeper, self._gate.config.max_replays)
 
     def take_over(self, found: list[Call], decision: Decision) -> None:
-        """Queue what was found, past the bounds of the queue. Holds the lock."""
+        """Queue what was found, past the bounds of the queue. Holds the lock.
+
+        What was found by a client that is open now, or is being opened, has it make a link ready.
+        """
         self._calls.requeue(found)
-        if found and self._gate.is_ready():
+        if self._calls.journal is not None and self._calls.outbox and not self._is_closed():
             self._attend(decision)
 
     def make_sure(self) -> None:
@@ -58,6 +71,7 @@ class Recovery:
             self.take_over(found, decision)
             if self._is_closed():
                 self._calls.fail_all(MCPClosedError(), decision)
+        self._close_unless_open()
 
     @property
     def is_open(self) -> bool:
@@ -74,9 +88,13 @@ class Recovery:
 
     def finish(self, wait_for_drainer: Callable[[Deadline], object], patience: Deadline) -> None:
         """Close the journal of a closed connection, when nobody writes from the queue any more."""
+        if self._calls.journal is not None:
+            wait_for_drainer(patience)
+            self._close_unless_open()
+
+    def _close_unless_open(self) -> None:
         journal = self._calls.journal
         if journal is not None:
-            wait_for_drainer(patience)
             journal.close(unless=lambda: not self._is_closed())
 
     def _is_closed(self) -> bool:

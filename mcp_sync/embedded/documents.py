@@ -12,6 +12,8 @@ from typing import BinaryIO
 __all__ = ["MAX_PDF_BYTES", "PathRefused", "locate", "open_document", "refuse_unless_allowed"]
 
 MAX_PDF_BYTES = 100 * 1024 * 1024
+"""The largest PDF that may be submitted; one byte more is refused."""
+
 _HEADER_WITHIN = 1024  # readers accept the header anywhere in the first 1024 bytes
 _TRAILER_WITHIN = 64 * 1024
 

@@ -13,6 +13,7 @@ from mcp_sync.deadline import Deadline
 __all__ = ["Job", "JobInterrupted", "JobRunner"]
 
 Job = Callable[[], None]
+"""What the worker runs, one after another."""
 
 _logger = logging.getLogger(__name__)
 

@@ -23,7 +23,9 @@ from mcp_sync.deadline import Deadline
 
 __all__ = ["CLOSE_TIMEOUT", "Links"]
 
-CLOSE_TIMEOUT = 1.0  # seconds that a peer has to answer a close frame
+CLOSE_TIMEOUT = 1.0
+"""Seconds that a peer has to answer a close frame."""
+
 _SEND_TIMEOUT = 10.0  # seconds after which a peer that takes nothing is dropped
 
 

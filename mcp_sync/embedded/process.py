@@ -138,7 +138,7 @@ class ServerProcess:
                 raise RuntimeError(
                     f"the server process ended with exit code {code} before it listened on a port"
                 ) from None
-            except BaseException:
+            except BaseException:  # whatever it was, no process may be left behind
                 self.kill()
                 raise
 

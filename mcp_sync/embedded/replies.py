@@ -14,6 +14,7 @@ from mcp_sync.embedded.ledger import Ledger
 __all__ = ["JsonObject", "Outcome", "Reply", "error_text", "ledger_result", "result_text"]
 
 JsonObject = dict[str, Any]
+"""A JSON object, as it comes and goes."""
 
 
 @attrs.frozen

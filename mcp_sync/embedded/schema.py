@@ -14,6 +14,7 @@ __all__ = ["EVENTS", "RESULTS", "STATUS", "SUBMISSION", "SUBSCRIPTION", "first_v
 Schema = Mapping[str, Any]
 
 EVENTS = ("status_update", "processing_complete", "error")
+"""What can be subscribed to."""
 
 _STRING: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "number"}
@@ -54,11 +55,13 @@ SUBMISSION: Schema = {
         },
     },
 }
+"""The params of submit_extraction."""
 
 STATUS: Schema = {
     "type": "object",
     "properties": {"session_id": _STRING, "include_details": _BOOLEAN},
 }
+"""The params of get_status."""
 
 RESULTS: Schema = {
     "type": "object",
@@ -69,6 +72,7 @@ RESULTS: Schema = {
         "include_analytics": _BOOLEAN,
     },
 }
+"""The params of get_results."""
 
 SUBSCRIPTION: Schema = {
     "type": "object",
@@ -77,6 +81,7 @@ SUBSCRIPTION: Schema = {
         "event_types": {"type": "array", "items": {"type": "string", "enum": list(EVENTS)}},
     },
 }
+"""The params of subscribe_updates and unsubscribe_updates."""
 
 
 def _is_number(value: Any) -> bool:

@@ -229,7 +229,7 @@ def _connect_one(row: AddressRow, share: Deadline, wait: DialWait) -> socket.soc
             raise OSError(code, os.strerror(code))
         if is_connected_to_itself(sock):
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-    except BaseException:
+    except BaseException:  # whatever it was, no descriptor may be left open
         sock.close()
         raise
     return sock
@@ -272,7 +272,7 @@ def start_tls(
     try:
         connection = TlsConnection(sock, context or ssl.create_default_context(), url.host)
         wait.perform(connection, connection.do_handshake, POLLIN)
-    except BaseException as error:
+    except BaseException as error:  # as above
         sock.close()
         if isinstance(error, (OSError, ValueError)) and not isinstance(error, MCPError):
             raise _tls_error(error, wait) from error

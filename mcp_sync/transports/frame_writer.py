@@ -145,7 +145,7 @@ class FrameWriter:
                 raise WriteTimeout("a signal handler cannot write into the write it interrupted")
             self._is_writing = mine = True
             result = act(*args, **kwargs)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt may strike in the middle of a frame
             if mine and self._is_uncertain and not isinstance(error, (LinkDown, WriteTimeout)):
                 self._abort()
             raise

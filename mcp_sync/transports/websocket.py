@@ -113,7 +113,7 @@ class WebSocketTransport(Transport):
         wait = DialWait(target.address, deadline, self._pipe)
         try:
             return self._dial(target, wait)
-        except BaseException:
+        except BaseException:  # whatever it was, no descriptor may be left open
             self._lost = LinkDown("the link was never opened")
             self._pipe.close()
             raise
@@ -128,7 +128,7 @@ class WebSocketTransport(Transport):
                 channel = start_tls(sock, target, settings.ssl_context, wait)
             upgraded = upgrade(channel, target, settings.headers, settings.subprotocols, wait)
             wait.check()
-        except BaseException:
+        except BaseException:  # whatever it was, no descriptor may be left open
             sock.close()
             raise
         self._begin(channel, upgraded)
@@ -173,7 +173,7 @@ class WebSocketTransport(Transport):
                 return None  # A signal handler cannot read inside the read it interrupted.
             self._is_reading = mine = True
             return self._receive(deadline)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt may strike between a read and its commit
             if mine and not isinstance(error, LinkDown):
                 self._retire_unless_waiting()
             raise
