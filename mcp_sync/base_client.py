@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import abc
+import os
 import warnings
 import weakref
 from collections.abc import Mapping
@@ -106,6 +107,39 @@ class BaseClient(EventSource):
             A client that is not yet connected.
         """
         return cls(**config.as_settings())
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+        """Make a client from ``MCP_SYNC_*`` variables, over this kind of client's own defaults.
+
+        Args:
+            environ: the variables; None reads those of this process.
+            **overrides: settings that win over the variables.
+
+        Returns:
+            A client that is not yet connected.
+
+        Raises:
+            MCPConfigurationError: as ``ClientConfig.from_env`` raises it.
+        """
+        return cls(**{**ClientConfig.read_env(environ), **overrides})
+
+    @classmethod
+    def from_profile(cls, path: str | os.PathLike[str], name: str, **overrides: Any) -> Self:
+        """Make a client from a profile in a TOML file, over this kind of client's own defaults.
+
+        Args:
+            path: the file.
+            name: the profile: the table ``[profiles.NAME]``.
+            **overrides: settings that win over the file.
+
+        Returns:
+            A client that is not yet connected.
+
+        Raises:
+            MCPConfigurationError: as ``ClientConfig.from_profile`` raises it.
+        """
+        return cls(**{**ClientConfig.read_profile(path, name), **overrides})
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A client travels to another process as its settings; it connects there anew.
@@ -279,6 +313,7 @@ class BaseClient(EventSource):
             MCPClosedError: the client was closed.
             MCPQueueFullError: the offline queue is full.
             TypeError: something in the params is no JSON; the error names the path to it.
+            ValueError: a number in the params is not finite, or their nesting impossible.
         """
         if offline == "queue" and not self._connection.gate.is_ready():
             call = self.submit(method, params, timeout=timeout, idempotent=idempotent)
@@ -331,6 +366,7 @@ class BaseClient(EventSource):
             MCPOfflineError: with ``offline_mode=False``, there is no ready link.
             MCPError: it had to be queued and could not be written to the journal.
             TypeError: something in the params is no JSON; the error names the path to it.
+            ValueError: a number in the params is not finite, or their nesting impossible.
         """
         given = not isinstance(timeout, Unset)
         journal = self._connection.calls.journal
@@ -358,6 +394,7 @@ class BaseClient(EventSource):
             MCPQueueFullError: the offline queue is full.
             MCPClosedError: the client was closed.
             TypeError: something in the params is no JSON; the error names the path to it.
+            ValueError: a number in the params is not finite, or their nesting impossible.
         """
         limit = Deadline(self.config.request_timeout)
         if self._connection.gate.is_ready():

@@ -263,13 +263,18 @@ class ClientConfig:
             MCPConfigurationError: a variable's text cannot be read as its setting, or the profile
                 cannot be had.
         """
+        _refuse_unknown(overrides)
+        return cls(**{**cls.read_env(environ), **overrides})
+
+    @staticmethod
+    def read_env(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Read what ``from_env`` reads, as settings by name; what nothing names is not in it."""
         variables = os.environ if environ is None else environ
         settings = _read_environment_profile(variables)
         for variable, text in variables.items():
             if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _PROFILE_VARIABLES:
                 settings.update(_read_variable(variable, text))
-        _refuse_unknown(overrides)
-        return cls(**{**settings, **overrides})
+        return settings
 
     @classmethod
     def from_profile(
@@ -290,7 +295,12 @@ class ClientConfig:
                 setting that is unknown or impossible.
         """
         _refuse_unknown(overrides)
-        return cls(**{**_read_profile(Path(path), name), **overrides})
+        return cls(**{**cls.read_profile(path, name), **overrides})
+
+    @staticmethod
+    def read_profile(path: str | os.PathLike[str], name: str) -> dict[str, Any]:
+        """Read what ``from_profile`` reads, as settings by name; no defaults are in it."""
+        return _read_profile(Path(path), name)
 
 
 def check_client_info(info: object, setting: str = "client_info") -> None:

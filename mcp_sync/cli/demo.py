@@ -36,8 +36,8 @@ from mcp_sync.embedded.sample import SamplePaths, copy_sample
 
 __all__ = ["run"]
 
-_TIME_LIMIT: Final = 18.0
-_PROCESSING_DELAY: Final = 0.4
+_TIME_LIMIT: Final = 40.0  # it takes about five seconds
+_PROCESSING_DELAY: Final = 0.3
 _FIRST: Final = "first"
 _QUEUED: Final = tuple(f"queued-{number}" for number in range(1, 6))
 
@@ -89,7 +89,9 @@ def run(_options: Namespace) -> int:
         raise
     except (_DoesNotHold, MCPError, OSError, RuntimeError) as error:
         narrator.tell_heard()
-        complain(f"the demo does not hold, at step {narrator.title!r}: {error}")
+        hint = f"it allows itself {_TIME_LIMIT:g} s: is this machine very busy?"
+        sentence = f"the demo does not hold, at step {narrator.title!r}: {error}"
+        complain(sentence, hint if deadline.is_over() else "")
         return FAILED
     print(f"\nAll of it holds, after {_TIME_LIMIT - (deadline.remaining() or 0.0):.1f} s.")
     return OK

@@ -8,9 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..deadline import Deadline
 from ..errors import MCPCancelledError, MCPError
@@ -35,8 +33,7 @@ class Owner(enum.Enum):
     SETTLED = "settled"
 
 
-@attrs.frozen(kw_only=True)
-class CallSpec:
+class CallSpec(NamedTuple):
     """What a call asks for.
 
     Args:

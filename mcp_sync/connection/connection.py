@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from ..config import ClientConfig
+from ..config import ClientConfig, check_client_info
 from ..deadline import Deadline
 from ..errors import (
     MCPCancelledError,
@@ -200,6 +200,7 @@ class Connection:
     ) -> InitializeResult:
         """See ``BaseClient.initialize``."""
         if client_info is not None:
+            check_client_info(client_info)
             self.restorations.given_client_info = client_info
         if not self.wait_until_ready(deadline, while_offline=False):
             raise self._not_initialized(deadline)

@@ -243,8 +243,7 @@ def _connect_for_writing(path: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         # SQLite falls back to reading without a word where it may not write.
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("COMMIT")
+        connection.execute("DELETE FROM entries WHERE 0")
     except BaseException:  # whatever it was, the connection is of no use
         connection.close()
         raise

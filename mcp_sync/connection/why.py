@@ -40,8 +40,9 @@ def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
 
 def _for_an_answer(link: Link, written_at: float) -> str:
     now = time.monotonic()
-    heard = now - link.transport.last_inbound
-    text = f"an answer: written {now - written_at:.1f} s ago, last inbound byte {heard:.1f} s ago"
+    text = f"an answer: written {now - written_at:.1f} s ago, "
+    heard_at = link.transport.last_inbound
+    text += f"last inbound byte {now - heard_at:.1f} s ago" if heard_at else "no byte received yet"
     if link.ponged_at is not None:
         text += f", last pong {now - link.ponged_at:.1f} s ago"
     return text

@@ -301,7 +301,10 @@ def describe(value: object) -> str:
     short = reprlib.Repr()
     short.maxlevel = 3
     short.maxstring = short.maxother = short.maxlong = 80
-    return shorten(short.repr(value))
+    try:
+        return shorten(short.repr(value))
+    except ValueError:  # an int with more digits than Python turns into text
+        return f"a huge {type(value).__name__}"
 
 
 class ExtractionFailed(MCPError):

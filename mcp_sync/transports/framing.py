@@ -35,7 +35,10 @@ CONTROL_PAYLOAD_LIMIT = 125
 REASON_LIMIT = 123
 MAX_FRAGMENTS = 131_072
 MASK_POOL_BYTES = 4096
-MASK_KEY_BYTES = 4
+
+FIN_BIT = MASK_BIT = 0x80
+LENGTH_16, LENGTH_64 = 126, 127
+WHOLE_TEXT = FIN_BIT | TEXT
 
 PROTOCOL_ERROR = 1002
 UNSUPPORTED_DATA = 1003
@@ -151,6 +154,31 @@ class FrameBuffer(websocket.frame_buffer):
         self._pieces: list[bytes] = []
         self._pieces_size = 0
 
+    def take_text(self) -> bytes | None:
+        """A message in one small frame, which nearly all are, without the whole parser.
+
+        Returns:
+            The message; None where ``recv_frame`` has to look at what comes next.
+        """
+        if self.header is not None or self._pieces_size or self.fragments.is_open:
+            return None
+        if self._position == len(self._bytes):
+            self._refill()
+        data, body = self._bytes, self._position + 2
+        if len(data) < body or data[body - 2] != WHOLE_TEXT:
+            return None
+        length = data[body - 1]
+        if length == LENGTH_16 and len(data) >= body + 2:
+            length = data[body] << 8 | data[body + 1]
+            body += 2
+        elif length >= LENGTH_16:
+            return None  # A long frame, or a masked one.
+        end = body + length
+        if end > len(data) or length > self.fragments.limit:
+            return None
+        self._position = end
+        return data[body:end]
+
     def recv_header(self) -> None:
         """Take and check the first two bytes of a frame."""
         super().recv_header()
@@ -175,15 +203,23 @@ class FrameBuffer(websocket.frame_buffer):
         return self._take_slowly(bufsize)
 
     def _take_slowly(self, size: int) -> bytes:
+        """Take more bytes than are there."""
+        if not self._pieces_size and self._position == len(self._bytes):
+            self._refill()
+            piece = self._bytes[:size]
+            if len(piece) == size:
+                self._position = size
+                return piece
+        return self._take_in_pieces(size)
+
+    def _take_in_pieces(self, size: int) -> bytes:
         while self._pieces_size + len(self._bytes) - self._position < size:
             rest = self._bytes[self._position :]
+            self._bytes, self._position = b"", 0
             if rest:
                 self._pieces.append(rest)
                 self._pieces_size += len(rest)
-            self._bytes, self._position = b"", 0
-            self._bytes = self._receive()
-            if not self._bytes:
-                raise EOFError
+            self._refill()
         missing = size - self._pieces_size
         start = self._position
         self._pieces.append(self._bytes[start : start + missing])
@@ -191,6 +227,13 @@ class FrameBuffer(websocket.frame_buffer):
         whole = b"".join(self._pieces)
         self._pieces, self._pieces_size = [], 0
         return whole
+
+    def _refill(self) -> None:
+        """Replace the bytes, all of which are taken, with the next ones."""
+        data = self._receive()
+        if not data:
+            raise EOFError
+        self._bytes, self._position = data, 0
 
     @staticmethod
     def _refuse_direct_read(_size: int) -> bytes:
@@ -235,7 +278,7 @@ class MaskKeys:
     def __init__(self) -> None:
         self._keys: list[bytes] = []
 
-    def __call__(self, _length: int = MASK_KEY_BYTES) -> bytes:
+    def __call__(self) -> bytes:
         """The next key; none is given out twice."""
         while True:
             try:
@@ -247,6 +290,12 @@ class MaskKeys:
 
 def encode_frame(payload: bytes, opcode: int, keys: MaskKeys) -> bytes:
     """One whole masked frame."""
-    frame = websocket.ABNF.create_frame(payload, opcode)
-    frame.get_mask_key = keys
-    return frame.format()
+    size = len(payload)
+    if size < LENGTH_16:
+        head = bytes((FIN_BIT | opcode, MASK_BIT | size))
+    elif size < websocket.ABNF.LENGTH_16:
+        head = struct.pack("!BBH", FIN_BIT | opcode, MASK_BIT | LENGTH_16, size)
+    else:
+        head = struct.pack("!BBQ", FIN_BIT | opcode, MASK_BIT | LENGTH_64, size)
+    key = keys()
+    return b"".join((head, key, websocket.ABNF.mask(key, payload)))

@@ -38,7 +38,9 @@ class TlsConnection:
         self.socket = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
-        self._lock = threading.Lock()
+        # Re-entrant, and sending is not: a signal handler may use the link it interrupted.
+        self._lock = threading.RLock()
+        self._is_pushing = False
         self._output = bytearray()
         self._queued = 0
         self._sent = 0
@@ -164,12 +166,15 @@ class TlsConnection:
 
     def _push(self) -> int:
         """Send what is queued, without waiting. Holds the lock."""
-        if not self._output:
+        if not self._output or self._is_pushing:
             return 0
+        self._is_pushing = True
         try:
             count = self.socket.send(self._output)
+            del self._output[:count]
+            self._sent += count
+            return count
         except (BlockingIOError, InterruptedError):
             return 0
-        del self._output[:count]
-        self._sent += count
-        return count
+        finally:
+            self._is_pushing = False

@@ -223,6 +223,9 @@ class WebSocketTransport(Transport):
 
     def _next_message(self, frames: FrameBuffer, deadline: Deadline | None) -> str | None:
         while True:
+            text = frames.take_text()
+            if text is not None:
+                return text.decode("utf-8")
             frame = frames.recv_frame()
             payload: bytes = frame.data  # type: ignore[assignment]  # The library types both ways.
             if frame.opcode < CLOSE:

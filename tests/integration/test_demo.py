@@ -36,7 +36,7 @@ class Demo:
 
     def finish(self) -> tuple[int, str]:
         """Wait for the end; the exit code and what was said on standard error."""
-        rest, err = self.process.communicate(timeout=20)
+        rest, err = self.process.communicate(timeout=50)
         self.out += rest
         return self.process.returncode, err
 
@@ -74,7 +74,7 @@ def assert_nothing_is_left(demo: Demo, directory: Path) -> None:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """A demo that was played to its end."""
     directory = tmp_path_factory.mktemp("demo")
-    deadline = Deadline(20)
+    deadline = Deadline(20_000 * MS)
     with playing(directory) as demo:
         code, err = demo.finish()
     assert (code, err) == (0, "")

@@ -35,7 +35,18 @@ from reliability.clients import (
 from scenes import in_threads
 from timing import MS
 
-__all__ = ["HOWS", "WAYS", "Cut", "Exchange", "Round", "broken_promises", "every_cut", "play"]
+__all__ = [
+    "HOWS",
+    "WAYS",
+    "Cut",
+    "Exchange",
+    "How",
+    "Round",
+    "broken_promises",
+    "every_cut",
+    "exchange_and_rounds",
+    "tally",
+]
 
 How = Literal["fin", "rst", "blackhole"]
 Direction = Literal["to_server", "to_client"]
@@ -134,7 +145,7 @@ def _key(number: int) -> str:
     return f"{number:06}"  # always as long, so that byte n is the same byte in every round
 
 
-def play(cuts: list[Cut], server: ServerProcess, workers: int) -> list[Round]:
+def _play(cuts: list[Cut], server: ServerProcess, workers: int) -> list[Round]:
     """Play every round, some at the same time, each with a client and a dial of its own."""
     waiting: queue.SimpleQueue[Cut] = queue.SimpleQueue()
     for cut in cuts:
@@ -146,8 +157,7 @@ def play(cuts: list[Cut], server: ServerProcess, workers: int) -> list[Round]:
         try:
             while not (stop.is_set() or waiting.empty()):
                 with FaultProxy("127.0.0.1", server.port) as proxy:
-                    for cut in _some(waiting):
-                        rounds.append(_play_one(cut, proxy))
+                    rounds.extend(_play_one(cut, proxy) for cut in _some(waiting))
         except BaseException:
             stop.set()
             raise
@@ -240,3 +250,19 @@ def tally(rounds: list[Round], ledger: Path) -> dict[str, Counter[str]]:
         fate = f"{one.fate}, executed {times}x"
         counts.setdefault(f"{one.cut.how}, {kind}", Counter())[fate] += 1
     return counts
+
+
+def exchange_and_rounds(
+    directory: Path, hows: Iterable[How], *, step: int, workers: int
+) -> tuple[Exchange, list[Round], Path]:
+    """Measure an exchange, cut it after every ``step`` bytes, and end the server.
+
+    Returns:
+        The exchange, the rounds, and the ledger of the server, which has ended.
+    """
+    with ServerProcess() as server:
+        exchange = Exchange.measure(server)
+    ledger = directory / "ledger"
+    with ServerProcess(ledger_path=ledger) as server:
+        rounds = _play(every_cut(exchange, hows, step=step), server, workers)
+    return exchange, rounds, ledger

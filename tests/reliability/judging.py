@@ -158,12 +158,14 @@ class _Judge:
 def judge(herd: Herd, refusal: Refusal, retry_after: int | None = None) -> Verdict:
     """Drop a herd, refuse it for a while, and say when its clients came back."""
     court = _Judge(refusal, retry_after)
-    with WebSocketPeer(court.serve, upgrade=False, patience=3 * PATIENCE) as peer:
-        with contextlib.ExitStack() as processes:
-            for number in range(herd.processes):
-                processes.enter_context(_clients(herd, peer.url, number))
-            court.drop()
-            return court.verdict(herd)
+    with (
+        WebSocketPeer(court.serve, upgrade=False, patience=3 * PATIENCE) as peer,
+        contextlib.ExitStack() as processes,
+    ):
+        for number in range(herd.processes):
+            processes.enter_context(_clients(herd, peer.url, number))
+        court.drop()
+        return court.verdict(herd)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,13 @@ from typing import Any, Final
 
 import attrs
 
-from mcp_sync import MCPClient, MCPConnectionLost, MCPError, MCPMessageTooLarge
+from mcp_sync import (
+    MCPClient,
+    MCPConnectionLost,
+    MCPConnectionRejected,
+    MCPError,
+    MCPMessageTooLarge,
+)
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from mcp_sync.testing.wire import encode_frame
 from reliability.clients import PATIENCE, QUICK
@@ -29,10 +35,15 @@ __all__ = [
     "LIMIT",
     "STRANGE_MESSAGES",
     "Ended",
+    "Expected",
+    "Flood",
+    "Twice",
     "garbage_after_the_upgrade",
     "garbage_before_the_upgrade",
+    "ping_flood",
     "play",
     "survive",
+    "twice",
 ]
 
 MIB: Final = 1024 * 1024
@@ -64,6 +75,25 @@ class Ended:
     links: int
     peak: int
     """Bytes of Python objects at the peak, above what there was before."""
+
+    def complaints(self, expected: Expected) -> list[str]:
+        """Where it is not what was expected."""
+        outcome = self.outcome
+        wrong = []
+        if type(outcome) is not expected.error:
+            wrong.append(f"the call came to {outcome!r}, not to {expected.error.__name__}")
+        if isinstance(outcome, MCPConnectionLost):
+            if not outcome.maybe_executed:
+                wrong.append("a call that was written is said not to have been")
+            if outcome.close_code != expected.code:
+                wrong.append(f"close code {outcome.close_code}, not {expected.code}")
+            if outcome.close_reason not in str(outcome):
+                wrong.append(f"the reason {outcome.close_reason!r} is not said in {outcome}")
+        if self.told != expected.told:
+            wrong.append(f"the server was told {self.told}, not {expected.told}")
+        if self.links != 2:
+            wrong.append(f"the next call was served on link {self.links}")
+        return wrong
 
 
 def _lost(code: int | None, told: int | None) -> Expected:
@@ -358,7 +388,22 @@ class Twice:
     after: Any
     """The outcome of a call after both."""
     dials: int
-    """How many connections the server had by then, and a while later."""
+    """How many connections the server had by then."""
+
+    def complaints(self, code: int) -> list[str]:
+        """Where it is not what two links in a row with this code are to come to."""
+        wrong = []
+        is_for_good = code in (1002, 1003, 1007)
+        if is_for_good != isinstance(self.after, MCPConnectionRejected):
+            wrong.append(f"the call after both came to {self.after!r}")
+        if self.state != ("failed" if is_for_good else "initialized"):
+            wrong.append(f"the state after both is {self.state}")
+        if self.dials != (2 if is_for_good else 3):
+            wrong.append(f"{self.dials} dials")
+        kind = MCPMessageTooLarge if code == 1009 else MCPConnectionLost
+        if {type(loss) for loss in self.losses} != {kind}:
+            wrong.append(f"the calls came to {self.losses}")
+        return wrong
 
 
 def twice(client_type: type[MCPClient], code: int) -> Twice:

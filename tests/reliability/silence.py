@@ -19,13 +19,24 @@ from reliability.clients import PATIENCE, QUICK, echo
 from scenes import Inbox, echo_all, in_threads, read_request, send, shake_hands
 from timing import MS
 
-__all__ = ["Pulse", "after_half_a_frame", "after_life", "cut_off", "stuck_write"]
+__all__ = [
+    "SLACK",
+    "Pulse",
+    "Waiter",
+    "after_half_a_frame",
+    "after_life",
+    "cut_off",
+    "stuck_write",
+]
 
 TEXT: Final = 0x1
 PING: Final = 0x9
 PONG: Final = 0xA
 
 BEGINNING: Final = 65_536
+
+SLACK: Final = 150 * MS
+"""For threads of a busy machine that are woken late."""
 
 
 @attrs.frozen
@@ -226,8 +237,8 @@ def stuck_write(client_type: type[MCPClient], pulse: Pulse, size: int) -> tuple[
         size: of the call in bytes, more than all buffers on the way hold.
 
     Returns:
-        Seconds from the last byte that the peer read to the loss, and how often the server got the call
-        whole: once, on the next link, since no server can execute half a frame.
+        Seconds from the last byte that the peer read to the loss, and how often the server got the
+        call whole: once, on the next link, since no server can execute half a frame.
     """
     arrived, stopped = Inbox(), Inbox()
 
@@ -258,7 +269,3 @@ def stuck_write(client_type: type[MCPClient], pulse: Pulse, size: int) -> tuple[
             client.close()
     assert arrived.items() == [size] * len(arrived)
     return seconds, len(arrived)
-
-
-SLACK: Final = 150 * MS
-"""For threads of a busy machine that are woken late."""

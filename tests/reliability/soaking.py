@@ -217,7 +217,7 @@ def _break(
 
 def _sample(at: float) -> Sample:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     return Sample(at, threading.active_count(), descriptors, pages * os.sysconf("SC_PAGE_SIZE"))
 
 
