@@ -7,10 +7,8 @@ in a TOML file; this room does not know what any of them is used for.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import ssl
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -18,6 +16,7 @@ from typing import Any, Final, Literal, get_args
 import attrs
 
 from ._version import __version__
+from .config_sources import find_profile, read_environment, read_profile
 from .deadline import LONGEST_WAIT
 from .errors import MCPConfigurationError
 from .headers import check_headers, check_subprotocols
@@ -33,7 +32,6 @@ __all__ = [
     "check_plain_authorization",
 ]
 
-_log: Final = logging.getLogger("mcp_sync.config")
 
 MIB: Final = 1024 * 1024
 
@@ -46,7 +44,6 @@ OfflineMode = Literal["wait", "raise", "queue"]
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """HTTP headers of the upgrade, or a function that is asked for them at every dial."""
 
-ENVIRONMENT_PREFIX: Final = "MCP_SYNC_"
 
 _Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
@@ -270,11 +267,10 @@ class ClientConfig:
     def read_env(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read what ``from_env`` reads, as settings by name; what nothing names is not in it."""
         variables = os.environ if environ is None else environ
-        settings = _read_environment_profile(variables)
-        for variable, text in variables.items():
-            if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _PROFILE_VARIABLES:
-                settings.update(_read_variable(variable, text))
-        return settings
+        kinds = {field.name: str(field.type) for field in attrs.fields(ClientConfig)}
+        profile = find_profile(variables)
+        settings = {} if profile is None else ClientConfig.read_profile(*profile)
+        return {**settings, **read_environment(variables, kinds)}
 
     @classmethod
     def from_profile(
@@ -300,7 +296,9 @@ class ClientConfig:
     @staticmethod
     def read_profile(path: str | os.PathLike[str], name: str) -> dict[str, Any]:
         """Read what ``from_profile`` reads, as settings by name; no defaults are in it."""
-        return _read_profile(Path(path), name)
+        settings = read_profile(Path(path), name)
+        _refuse_unknown(settings, f"profile {name}")
+        return settings
 
 
 def check_client_info(info: object, setting: str = "client_info") -> None:
@@ -352,84 +350,3 @@ def _refuse_unknown(settings: Mapping[str, Any], where: str = "setting") -> None
         if name not in known:
             rule = f"is no setting of a client; the settings are {', '.join(known)}"
             raise MCPConfigurationError(where, name, rule)
-
-
-def _read_flag(text: str) -> bool:
-    flags = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    return flags[text.strip().lower()]
-
-
-def _read_optional_seconds(text: str) -> float | None:
-    return None if text.strip().lower() in ("", "none") else float(text)
-
-
-def _read_optional_text(text: str) -> str | None:
-    return text or None
-
-
-def _read_names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "float | None": _read_optional_seconds,
-    "JournalSettings | None": _read_optional_text,
-    "bool": _read_flag,
-    "Overflow": str,
-    "tuple[str, ...]": _read_names,
-}
-"""How the text of a variable is read, by the annotation of its setting."""
-
-_PROFILE_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}PROFILES", f"{ENVIRONMENT_PREFIX}PROFILE")
-
-
-def _read_variable(variable: str, text: str) -> dict[str, Any]:
-    """Give the setting that a variable holds; nothing where it is none."""
-    name = variable.removeprefix(ENVIRONMENT_PREFIX)
-    setting = attrs.fields_dict(ClientConfig).get(name.lower()) if name.isupper() else None
-    if setting is None:
-        _log.warning("ignored the variable %s, which is no setting of mcp_sync", variable)
-        return {}
-    read = _READERS.get(str(setting.type))
-    if read is None:
-        # The text is not shown: it may hold a token.
-        rule = "cannot be given as a variable; use an argument or a profile"
-        raise MCPConfigurationError(variable, "...", rule)
-    try:
-        return {setting.name: read(text)}
-    except (ValueError, KeyError):
-        kind = {_read_flag: "true or false", int: "a whole number"}.get(read, "a number")
-        raise MCPConfigurationError(variable, text, f"must be {kind}") from None
-
-
-def _read_environment_profile(variables: Mapping[str, str]) -> dict[str, Any]:
-    file, name = (variables.get(variable) for variable in _PROFILE_VARIABLES)
-    if file is not None:
-        return _read_profile(Path(file), "default" if name is None else name)
-    if name is not None:
-        rule = f"needs {_PROFILE_VARIABLES[0]} to name the file that holds it"
-        raise MCPConfigurationError(_PROFILE_VARIABLES[1], name, rule)
-    return {}
-
-
-def _read_profile(path: Path, name: str) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            document = tomllib.load(file)
-    except OSError as error:
-        rule = f"cannot be read: {error.strerror}"
-        raise MCPConfigurationError("profiles file", str(path), rule) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MCPConfigurationError("profiles file", str(path), f"is not TOML: {error}") from error
-    tables = document.get("profiles")
-    profiles = tables if isinstance(tables, dict) else {}
-    settings = profiles.get(name)
-    if not isinstance(settings, dict):
-        known = ", ".join(known for known in profiles if isinstance(profiles[known], dict))
-        rule = f"is no table [profiles.{name}] in {path}; it has: {known or 'none'}"
-        raise MCPConfigurationError("profile", name, rule)
-    _refuse_unknown(settings, f"profile {name}")
-    return settings

@@ -26,6 +26,4 @@ def make_call(connection: Connection, method: str = "tools/call", **spec: Any) -
 class ReaderOnlyClient(MCPClient):
     """A client whose reader thread reads everything, also what a caller waits for."""
 
-    def _adopt(self, connection: Connection) -> None:
-        config = connection.gate.config
-        super()._adopt(Connection(config, self._make_dialect(), _make_transport, lead=False))
+    _lead = False

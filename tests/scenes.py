@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -114,6 +115,18 @@ def nobody_listening() -> Iterator[str]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"ws://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def lasting_port() -> int:
+    """A port for a server that goes and comes back.
+
+    Free now, and below those that the system gives to whoever asks for any (32768 and up on
+    Linux), so that nobody has it when the server comes back.
+    """
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("none of a hundred ports is free")
 
 
 # What a peer's script says

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
 from mcp_sync.embedded.sample import SamplePaths, copy_sample
+from scenes import lasting_port
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def sample(tmp_path: Path) -> SamplePaths:
 @pytest.fixture
 def server(sample: SamplePaths) -> Iterator[EmbeddedServer]:
     """A server in this process, running."""
-    with EmbeddedServer(working_directory=sample.pdf.parent) as running:
+    with EmbeddedServer(port=lasting_port(), working_directory=sample.pdf.parent) as running:
         yield running
 
 
@@ -33,5 +34,7 @@ def ledger(tmp_path: Path) -> Path:
 @pytest.fixture
 def process(sample: SamplePaths, ledger: Path) -> Iterator[ServerProcess]:
     """A server in a process of its own, running; it may be killed."""
-    with ServerProcess(working_directory=sample.pdf.parent, ledger_path=ledger) as running:
+    with ServerProcess(
+        port=lasting_port(), working_directory=sample.pdf.parent, ledger_path=ledger
+    ) as running:
         yield running

@@ -38,6 +38,7 @@ from scenes import (
     answer,
     echo_all,
     in_threads,
+    lasting_port,
     ledger_file_keys,
     ledger_keys,
     read_request,
@@ -285,7 +286,9 @@ def test_a_blocking_read_waits_for_the_server_to_come_back(
 
 def test_polling_goes_on_over_a_restart_that_keeps_the_sessions(sample: SamplePaths) -> None:
     with (
-        EmbeddedServer(working_directory=sample.pdf.parent, processing_delay=200 * MS) as server,
+        EmbeddedServer(
+            port=lasting_port(), working_directory=sample.pdf.parent, processing_delay=200 * MS
+        ) as server,
         CompareblocksClient(server.url, **STUBBORN) as client,
     ):
         restarts: list[SessionStatus] = []
@@ -307,7 +310,9 @@ def test_polling_goes_on_over_a_restart_that_keeps_the_sessions(sample: SamplePa
 
 def test_polling_ends_where_a_restart_has_lost_the_session(sample: SamplePaths) -> None:
     with (
-        ServerProcess(working_directory=sample.pdf.parent, processing_delay=30.0) as process,
+        ServerProcess(
+            port=lasting_port(), working_directory=sample.pdf.parent, processing_delay=30.0
+        ) as process,
         CompareblocksClient(process.url, **STUBBORN) as client,
     ):
         session = submit(client, sample, "lost").session_id
@@ -371,7 +376,7 @@ def test_a_tool_call_under_a_kill_is_not_repeated_unless_its_caller_permits(
     ledger: Path,
 ) -> None:
     with (
-        ServerProcess(ledger_path=ledger, processing_delay=30.0) as slow,
+        ServerProcess(port=lasting_port(), ledger_path=ledger, processing_delay=30.0) as slow,
         MCPClient(slow.url, **STUBBORN) as client,
     ):
         diary = Diary(client)
@@ -432,7 +437,10 @@ def test_two_mcp_clients_use_the_same_ids_without_mixing_answers() -> None:
 
 
 def test_an_mcp_client_initializes_on_a_compareblocks_server(sample: SamplePaths) -> None:
-    with EmbeddedServer(mcp=False) as server, MCPClient(server.url, **STUBBORN) as client:
+    with (
+        EmbeddedServer(port=lasting_port(), mcp=False) as server,
+        MCPClient(server.url, **STUBBORN) as client,
+    ):
         diary = Diary(client)
         assert client.initialize().protocol_version == "1.0.0"
         assert client.get_client_info().dialect == "compareblocks"

@@ -14,6 +14,7 @@ FLOOR_OF = {
     # Everything on the ground is listed by name: a new room there is a decision.
     "_version": "ground",
     "config": "ground",
+    "config_sources": "ground",
     "deadline": "ground",
     "errors": "ground",
     "events": "ground",

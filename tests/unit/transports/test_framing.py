@@ -43,6 +43,10 @@ def messages(frames: FrameBuffer) -> Iterator[bytes]:
     """The messages until the end of the stream, through any number of pauses."""
     while True:
         try:
+            text = frames.take_text()
+            if text is not None:
+                yield text
+                continue
             frame = frames.recv_frame()
         except Pause:
             continue
@@ -142,6 +146,31 @@ def test_a_broken_frame_is_a_fault_with_its_close_code(
     with pytest.raises(ProtocolFault, match=words) as caught:
         list(messages(frames))
     assert (caught.value.code, caught.value.size) == (code, None)
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, LIMIT])
+def test_a_small_whole_text_needs_no_parser_unless_it_is_cut(size: int) -> None:
+    payload = b"x" * size
+    stream = server_frame(TEXT, payload)
+    assert FrameBuffer(feed(stream), LIMIT).take_text() == payload
+    for cut in range(1, min(len(stream), 8)):
+        assert FrameBuffer(feed(stream[:cut], stream[cut:]), LIMIT).take_text() is None
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        server_frame(TEXT, b"x" * 70_000),
+        server_frame(TEXT, b"x" * (LIMIT + 1)),
+        server_frame(TEXT, b"x", fin=False),
+        server_frame(TEXT, b"x", rsv=1),
+        server_frame(TEXT, b"x", mask=b"abcd"),
+        server_frame(BINARY, b"x"),
+        server_frame(PING),
+    ],
+)
+def test_anything_else_is_left_to_the_parser(stream: bytes) -> None:
+    assert FrameBuffer(feed(stream), LIMIT).take_text() is None
 
 
 def test_a_broken_header_is_refused_before_anything_else_of_the_frame_has_come() -> None:
