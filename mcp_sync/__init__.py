@@ -36,11 +36,17 @@ from .protocol.compareblocks_errors import (
     InvalidExtractionSubmission,
     InvalidParams,
     InvalidPdfPath,
+    InvalidRequest,
+    InvalidResultsRequest,
+    InvalidStatusRequest,
     InvalidSubmission,
+    InvalidSubscriptionRequest,
     InvalidVariationLine,
+    MethodNotFound,
     PdfNotFound,
     SessionNotCompleted,
     SessionNotFound,
+    UnserialisableSubmission,
 )
 from .states import ConnectionState
 from .types.compareblocks import (
@@ -53,6 +59,7 @@ from .types.compareblocks import (
     Variation,
 )
 from .types.health import Health
+from .types.journal import JournalSettings
 from .types.session import ClientDescription, InitializeResult, ServerInfo
 from .types.statistics import ConnectionStatistics
 from .variations_file import read_variations
@@ -76,8 +83,13 @@ __all__ = [
     "InvalidExtractionSubmission",
     "InvalidParams",
     "InvalidPdfPath",
+    "InvalidRequest",
+    "InvalidResultsRequest",
+    "InvalidStatusRequest",
     "InvalidSubmission",
+    "InvalidSubscriptionRequest",
     "InvalidVariationLine",
+    "JournalSettings",
     "MCPCancelledError",
     "MCPClient",
     "MCPClosedError",
@@ -93,6 +105,7 @@ __all__ = [
     "MCPResponseError",
     "MCPTimeoutError",
     "MCPToolError",
+    "MethodNotFound",
     "NotificationEvent",
     "OfflineResponse",
     "PdfNotFound",
@@ -103,6 +116,7 @@ __all__ = [
     "Submission",
     "Subscription",
     "SystemStatus",
+    "UnserialisableSubmission",
     "UpdateEvent",
     "Variation",
     "__version__",

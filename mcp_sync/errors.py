@@ -15,8 +15,14 @@
     ├── MCPProtocolError
     │   └── MCPMessageTooLarge
     ├── MCPResponseError
-    │   └── CompareblocksError and its kinds (``mcp_sync.protocol.compareblocks``)
-    └── MCPToolError
+    │   └── CompareblocksError and its kinds
+    ├── MCPToolError
+    ├── ExtractionFailed
+    ├── InvalidParams (ValueError) and its kinds
+    └── InvalidVariationLine (ValueError)
+
+The last three and the kinds of ``CompareblocksError`` are those of one dialect, and stand in
+``mcp_sync.protocol.compareblocks_errors``.
 
 Constructors take facts, keep them as attributes and make one sentence of them. Every error
 pickles. This room knows nothing of connections, threads or wire formats.

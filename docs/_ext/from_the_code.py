@@ -26,6 +26,7 @@ GROUP_OF = {
     "client": "Clients",
     "compareblocks": "Clients",
     "connection": "Calls, statistics and health",
+    "offline": "Calls, statistics and health",
     "config": "Configuration",
     "states": "States and events",
     "events": "States and events",

@@ -36,7 +36,7 @@ from .gate import Gate
 from .heartbeat import Heartbeat
 from .journal import Journal
 from .life import Life
-from .link import Link, Loss
+from .link import Link
 from .observer import Observer
 from .reader import Reader, run_steps
 from .reading import Reading
@@ -248,12 +248,7 @@ class Connection:
         load_policy()
         found = self.recovery.look()
         with self.gate.decide() as decision:
-            link = self.gate.link
-            if link is not None:
-                decision.later(link.transport.send_close, 1000, "reconnecting")
-                self.life.lose(link, Loss(cause="reconnect() was called"), decision)
-            self.life.open(decision)
-            self.life.hurry()
+            self.life.renew(decision)
             self.recovery.take_over(found, decision)
         self.recovery.make_sure()
 

@@ -17,7 +17,7 @@ from ..states import ConnectionState, Trigger
 from ..transports.base import LinkDown, LinkInfo, Transport
 from .calls import Calls
 from .gate import Decision, Gate
-from .link import Link, Loss
+from .link import CLOSE_NORMAL, Link, Loss
 from .reconnect import Outage, is_permanent, load_policy
 
 __all__ = ["Life", "Traffic"]
@@ -119,11 +119,21 @@ class Life:
             cap = time.monotonic() + self._gate.config.max_reconnect_delay
             self._dial_at = min(self._dial_at, cap)
         self._gate.changed.notify_all()
+        self._gate.settled.notify_all()
 
-    def hurry(self) -> None:
-        """Dial now instead of after the back-off. Holds the lock."""
-        if self._dial_at is not None:
+    def renew(self, decision: Decision) -> None:
+        """Drop the link and dial, or dial now instead of after the back-off. Holds the lock."""
+        link = self._gate.link
+        if link is not None:
+            decision.later(link.transport.send_close, CLOSE_NORMAL, "reconnecting")
+            loss = Loss(cause="reconnect() was called")
+            self._drop(link, loss, decision)
+            self._leave(loss)
             self._plan(0.0)
+        elif self._dial_at is not None:
+            self._plan(0.0)
+        else:
+            self.open(decision)
 
     def close(self, error: MCPError, decision: Decision) -> tuple[Link | None, int]:
         """Settle every call, then end the link. Holds the lock.
@@ -140,7 +150,8 @@ class Life:
         self.was_closed = True
         self._dial_at = None
         if link is not None:
-            link.loss = self.last_loss = Loss(cause="closed by this client", close_code=1000)
+            loss = Loss(cause="closed by this client", close_code=CLOSE_NORMAL)
+            link.loss = self.last_loss = loss
             link.ready = False
             self._past_traffic = self.traffic(link)
         gate.note_readiness()
@@ -268,13 +279,7 @@ class Life:
             error = MCPConnectionLost(loss.cause, False, None, loss.close_code, loss.close_reason)
             self._failed(self.outage.rejection(loss) or error, decision)
             return
-        gate.fire(Trigger.LOST)
-        gate.announce(
-            "disconnected",
-            cause=loss.cause,
-            close_code=loss.close_code,
-            close_reason=loss.close_reason,
-        )
+        self._leave(loss)
         rejection = self.outage.rejection(loss)
         if rejection is not None:
             self._failed(rejection, decision)
@@ -283,6 +288,16 @@ class Life:
         decision.later(_log.info, "connection lost (%s); dialing again", loss.cause)
         if self._calls.outbox:
             self.want_link(decision)
+
+    def _leave(self, loss: Loss) -> None:
+        """The link is gone and another will be dialed. Holds the lock."""
+        self._gate.fire(Trigger.LOST)
+        self._gate.announce(
+            "disconnected",
+            cause=loss.cause,
+            close_code=loss.close_code,
+            close_reason=loss.close_reason,
+        )
 
     def _drop(self, link: Link, loss: Loss, decision: Decision) -> None:
         """Retire the link and decide about its calls. Holds the lock."""

@@ -17,9 +17,13 @@ from ..transports.base import LinkInfo, Transport
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["Link", "Loss", "ReadTurn"]
+__all__ = ["CLOSE_NORMAL", "Link", "Loss", "ReadTurn"]
 
 _KEPT_PINGS: Final = 16
+
+
+CLOSE_NORMAL: Final = 1000
+"""The close code of a link that has served its purpose (RFC 6455, 7.4.1)."""
 
 
 @attrs.frozen(kw_only=True)

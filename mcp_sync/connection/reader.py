@@ -24,15 +24,13 @@ from ..protocol.tool_hints import read_safe_tools
 from ..transports.base import LinkDown, Transport
 from .gate import Gate
 from .life import Life
-from .link import Link
+from .link import CLOSE_NORMAL, Link
 from .reading import Reading
 from .restoring import Restorations
 
 __all__ = ["Exchange", "Reader", "run_steps"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
-
-CLOSE_NORMAL: Final = 1000
 
 _GOODBYE_SECONDS: Final = 0.9
 

@@ -41,6 +41,7 @@ class TlsConnection:
         # Re-entrant, and sending is not: a signal handler may use the link it interrupted.
         self._lock = threading.RLock()
         self._is_pushing = False
+        self._has_ended = False
         self._output = bytearray()
         self._queued = 0
         self._sent = 0
@@ -109,6 +110,8 @@ class TlsConnection:
     def read(self, size: int = RECORD_SIZE) -> bytes | None:
         """Decrypted bytes that need no input; None where there are none, b"" at the end."""
         with self._lock:
+            if not (self._incoming.pending or self._tls.pending() or self._has_ended):
+                return None  # Cheaper than the exception that would say so.
             try:
                 return self._tls.read(size)
             except ssl.SSLWantReadError:
@@ -133,6 +136,7 @@ class TlsConnection:
             if data:
                 self._incoming.write(data)
             else:
+                self._has_ended = True
                 self._incoming.write_eof()
         return len(data)
 

@@ -373,6 +373,19 @@ def test_reconnect_drops_the_link_and_dials() -> None:
         assert lost.context["cause"] == "reconnect() was called"
 
 
+def test_reconnect_on_a_link_that_is_not_ready_is_no_failed_attempt() -> None:
+    with Switchboard(nothing) as board:
+        client = MCPClient(board.url, 0, **FAST)
+        diary = Diary(client)
+        client.connect()
+        board.line()
+        client.reconnect()
+        board.line()
+        diary.wait_for("connected", 2)
+        assert diary.names() == ["connected", "disconnected", "connected"]
+        client.close()
+
+
 def test_reconnect_opens_a_client_that_never_was_or_was_closed() -> None:
     with Switchboard(nothing) as board:
         client = MCPClient(board.url, **FAST)
