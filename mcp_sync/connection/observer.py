@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import queue
 import time
 from collections.abc import Callable
 from typing import Final
@@ -66,15 +65,22 @@ class Observer:
         link = self._gate.link
         if link is None or not link.ready:
             return None
-        trips: queue.SimpleQueue[float] = queue.SimpleQueue()
-        if not link.ping(_PING + str(next(self._checks)).encode(), trips.put):
+        gate, trips = self._gate, list[float]()
+
+        def answered(trip: float) -> None:
+            with gate.lock:
+                trips.append(trip)
+                gate.changed.notify_all()
+
+        if not link.ping(_PING + str(next(self._checks)).encode(), answered):
             # A writer is busy, or the link is down; the request tells which.
             return None
-        try:
-            return trips.get(timeout=deadline.remaining())
-        except queue.Empty:
+        gate.wait_until(lambda: bool(trips) or link.loss is not None, deadline)
+        if trips:
+            return trips[0]
+        if link.loss is None:
             failures.append(f"no pong within {deadline.timeout:g} s")
-            return None
+        return None
 
     def review(self) -> bool:
         """Announce ``degraded`` or ``recovered`` when that has changed; whether anybody listens."""

@@ -6,6 +6,7 @@ gives the headers of a dial.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final, TypeVar
@@ -64,9 +65,10 @@ class Reader:
         try:
             self._run()
         except Exception as fault:  # noqa: BLE001 - a fault of ours must leave no caller waiting
-            # First, because a log handler may be what raised.
             self._life.crashed(fault)
-            _log.exception("the reader failed")
+            # A log handler may be what raised, and this thread has nobody to tell.
+            with contextlib.suppress(Exception):
+                _log.exception("the reader failed")
 
     def _run(self) -> None:
         while self._life.next_dial():

@@ -28,6 +28,8 @@ def resolve(host: str, port: int, deadline: Deadline) -> _Rows:
         OSError: the name does not resolve.
         TimeoutError: the deadline was over first.
     """
+    if deadline.is_over():
+        raise TimeoutError(f"no time was left to resolve {host}")
     answers: queue.SimpleQueue[_Rows | OSError] = queue.SimpleQueue()
 
     def look_up() -> None:

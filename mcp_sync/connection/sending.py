@@ -97,16 +97,21 @@ class Sender:
             call.cut_short += down.partly_written
             self._unwritten(link, call, timed_out=False)
         except MCPMessageTooLarge as error:
-            with self._gate.lock:
-                self._calls.outbox.discard(call)
+            self._leave_outbox(call)
             self._calls.fail(call, error)
         except BaseException:  # an interrupt of the caller: its call is withdrawn, nothing is lost
+            self._leave_outbox(call)
             self._calls.cancel(call)
             raise
         else:
             self._written(link, call)
             return True
         return False
+
+    def _leave_outbox(self, call: Call) -> None:
+        """Or the drain would meet a call again that is settled."""
+        with self._gate.lock:
+            self._calls.outbox.discard(call)
 
     def _written(self, link: Link, call: Call) -> None:
         gate, calls = self._gate, self._calls

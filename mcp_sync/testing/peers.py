@@ -349,6 +349,8 @@ class RawPeer(_Server[PeerConnection]):
 class WebSocketPeer(_Server[WebSocketConnection]):
     """A WebSocket server on 127.0.0.1 whose scripts begin after the upgrade.
 
+    A client that leaves before it has asked for the upgrade runs no script.
+
     Args:
         scripts: as for ``RawPeer``; each gets a ``WebSocketConnection``.
         tls: a server-side context; None for ws.
@@ -380,8 +382,11 @@ class WebSocketPeer(_Server[WebSocketConnection]):
         self, script: Callable[[WebSocketConnection], object]
     ) -> Callable[[WebSocketConnection], object]:
         def run(connection: WebSocketConnection) -> None:
-            connection.read_request()
-            connection.accept_upgrade(self._headers)
+            try:
+                connection.read_request()
+                connection.accept_upgrade(self._headers)
+            except (EOFError, ConnectionError):
+                return  # The client has gone before it was one, which is its right.
             script(connection)
 
         return run

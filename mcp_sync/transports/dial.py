@@ -205,8 +205,6 @@ def connect_tcp(rows: list[AddressRow], wait: DialWait) -> socket.socket:
         try:
             return _connect_one(row, share, wait)
         except OSError as error:
-            if isinstance(error, MCPConnectionError):
-                raise
             last = error
     wait.check()
     tried = f" ({len(rows)} addresses tried)" if len(rows) > 1 else ""

@@ -58,7 +58,7 @@ class Channel(Protocol):
     def recv(self, size: int, /) -> bytes:
         """Bytes that are there; b"" at the end."""
 
-    def send(self, data: bytes, /) -> int:
+    def send(self, data: memoryview, /) -> int:
         """Take what can be taken at once."""
 
 
@@ -76,18 +76,27 @@ class _UpgradeSocket:
         self._head: bytes | None = None
         self._position = 0
         self._send_error: ConnectionError | None = None
+        self.failure: MCPConnectionError | None = None
         self.location: str | None = None
         self.rest = b""
 
     def send(self, data: bytes) -> int:
+        """Send all of it: the library does not look at the count."""
+        rest = memoryview(data)
         try:
-            return self._wait.perform(self._sock, lambda: self._sock.send(data), POLLOUT)
+            while rest:
+                rest = rest[self._send_some(rest) :]
         except ConnectionError as error:
-            if isinstance(error, MCPError):
+            if isinstance(error, MCPConnectionError):
+                # Kept, because the library makes its own error of what reads "timed out".
+                self.failure = error
                 raise
             # A peer that refuses early, and resets, has left its answer for us to read.
             self._send_error = error
-            return len(data)
+        return len(data)
+
+    def _send_some(self, data: memoryview) -> int:
+        return self._wait.perform(self._sock, lambda: self._sock.send(data), POLLOUT)
 
     def recv(self, size: int) -> bytes:
         if self._head is None:
@@ -174,6 +183,8 @@ def upgrade(
             redirect_limit=0,
         )
     except websocket.WebSocketException as error:
+        if stand_in.failure is not None:
+            raise stand_in.failure from None
         status = getattr(error, "status_code", client.getstatus())
         if status is None:
             raise wait.failed("the peer's answer is no WebSocket upgrade") from error

@@ -37,6 +37,7 @@ from scenes import (
     Diary,
     Inbox,
     answer,
+    echo_all,
     in_threads,
     ledger_file_keys,
     nobody_listening,
@@ -44,6 +45,8 @@ from scenes import (
     send,
 )
 from timing import MS
+
+PING = 0x9
 
 
 def echo(key: str) -> dict[str, Any]:
@@ -334,6 +337,21 @@ def test_health_goes_through_its_stages(server: EmbeddedServer) -> None:
         for _ in range(500):
             client.get_status()
         assert client.health_check().status == "healthy"
+
+
+def test_a_health_check_ends_with_the_link_that_it_asks_over() -> None:
+    def reset_on_ping(connection: WebSocketConnection) -> None:
+        while connection.read_frame().opcode != PING:
+            pass
+        connection.reset()
+
+    with WebSocketPeer(reset_on_ping, echo_all) as peer:
+        client = CompareblocksClient(peer.url, reconnect_delay=30.0)
+        with contextlib.closing(client):
+            assert client.connect(PATIENCE)
+            began = Deadline(PATIENCE)
+            assert client.health_check(2 * PATIENCE).status == "unhealthy"
+            assert not began.is_over()
 
 
 def test_the_figures_add_up() -> None:

@@ -1,4 +1,4 @@
-"""A client that is killed with SIGKILL while it queues, and the next process that opens its journal.
+"""A client that is killed (SIGKILL) while it queues, and the next one that opens its journal.
 
 The client submits from two threads and acknowledges each call, on its standard output, after
 ``submit`` has returned. The server, a process of its own, tells by its ledger what was executed.

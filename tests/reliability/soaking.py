@@ -8,8 +8,10 @@ growth in memory is the clients'.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -50,8 +52,6 @@ SETTINGS: Final = {
 FAULTS_PER_PROXY: Final = 25
 """A proxy keeps the sockets of a black hole until it is closed."""
 
-MIB: Final = 1024 * 1024
-
 
 @attrs.frozen
 class Sample:
@@ -61,7 +61,9 @@ class Sample:
     threads: int
     descriptors: int
     memory: int
-    """Resident bytes."""
+    """Resident bytes, what the allocator keeps for later included."""
+    blocks: int
+    """Blocks of memory that live Python objects take."""
 
 
 @attrs.frozen
@@ -216,9 +218,11 @@ def _break(
 
 
 def _sample(at: float) -> Sample:
+    gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    return Sample(at, threading.active_count(), descriptors, pages * os.sysconf("SC_PAGE_SIZE"))
+    memory = pages * os.sysconf("SC_PAGE_SIZE")
+    return Sample(at, threading.active_count(), descriptors, memory, sys.getallocatedblocks())
 
 
 def broken_promises(directory: Path) -> tuple[list[str], Counter[str]]:
@@ -256,7 +260,7 @@ def growth(soaked: Soak) -> dict[str, tuple[int, int]]:
     samples = [one for one in soaked.samples if one.at >= WARM_UP * soaked.seconds]
     third = len(samples) // 3
     found = {}
-    for name in ("threads", "descriptors", "memory"):
+    for name in ("threads", "descriptors", "memory", "blocks"):
         values = [getattr(one, name) for one in samples]
         found[name] = (_median(values[:third]), _median(values[-third:]))
     return found

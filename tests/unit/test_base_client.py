@@ -370,7 +370,8 @@ def test_its_repr_is_short_and_without_secrets() -> None:
     with nobody_listening() as url:
         secret = url.replace("ws://", "ws://user:secret@") + "/path?token=secret"
         client = MCPClient(secret, 0, **FAST)
-        assert repr(client) == f"<MCPClient {url}/path disconnected>".replace("ws://", "ws://")
+        masked = url.replace("ws://", "ws://***@")
+        assert repr(client) == f"<MCPClient {masked}/path?*** disconnected>"
         client.connect()
         client.submit("ping")
         client.submit("ping")

@@ -138,3 +138,20 @@ def test_calls_are_given_in_the_order_of_their_deadlines(order: int) -> None:
     connection = make_connection()
     made = [watched(connection, limit=Deadline(-3.0 + at)) for at in (1, 2)[::order]]
     assert due(connection) == made[::order]
+
+
+def test_a_settled_call_is_not_given_when_its_time_comes() -> None:
+    connection = make_connection()
+    watched(connection, limit=OVER).owner = Owner.SETTLED
+    assert due(connection) == []
+    assert next_due(connection) is None
+
+
+def test_a_deadline_in_the_queue_of_its_own_comes_before_the_ttl() -> None:
+    connection = make_connection(queue_ttl=FAR)
+    call = make_call(connection, watched=True, answer_limit=FAR)
+    call.owner, call.queued_at = Owner.OUTBOX, time.monotonic()
+    call.queue_deadline = OVER
+    with connection.gate.lock:
+        connection.calls.expiry.watch(call)
+    assert due(connection) == [call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 import time
 import traceback
@@ -150,3 +151,28 @@ def test_a_copy_of_an_error_keeps_its_cause_and_not_its_frames() -> None:
     assert fresh.__traceback__ is None
     assert str(fresh) == "could not connect"
     gc.collect()
+
+
+def test_an_interrupt_while_the_lock_is_waited_for_leaves_it_to_its_owner(gate: Gate) -> None:
+    held, release = threading.Event(), threading.Event()
+    me = threading.main_thread().ident
+    assert me == threading.get_ident()
+
+    def hold_and_interrupt() -> None:
+        with gate.decide():
+            held.set()
+            signal.pthread_kill(me, signal.SIGINT)
+            assert release.wait(BOUND)
+
+    holder = threading.Thread(target=hold_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        holder.start()
+        while True:  # the interrupt comes here, if not in the waiting
+            with gate.decide():
+                pass
+    assert held.wait(BOUND)
+    assert not gate.is_locked()
+    release.set()
+    holder.join()
+    with gate.decide():
+        assert gate.is_locked()

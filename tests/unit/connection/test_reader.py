@@ -393,6 +393,24 @@ def test_a_fault_of_ours_leaves_no_caller_waiting(caplog: pytest.LogCaptureFixtu
         assert client.get_connection_state() == "disconnected"
 
 
+def test_a_fault_while_a_message_is_taken_in_leaves_no_caller_waiting() -> None:
+    def wants(method: str) -> bool:
+        raise ZeroDivisionError(method)
+
+    with Switchboard() as board:
+        client = MCPClient(board.url, **FAST)
+        client.connect()
+        client.initialize()
+        client._connection.receiver.wants = wants
+        call = client.submit("tools/call", timeout=None)
+        line = board.line()
+        line.request("tools/call")
+        line.notify("anything")
+        assert isinstance(call.exception(PATIENCE), MCPConnectionError)
+        line.wait_until_ended()
+        client.close()
+
+
 def test_a_log_handler_that_raises_leaves_no_caller_waiting() -> None:
     class Rude(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -212,6 +213,32 @@ def test_a_leader_whose_call_is_cancelled_by_another_thread_returns_at_once(
     assert client.cancel(call.call_id)
     assert isinstance(leader.join(), MCPCancelledError)
     assert time.monotonic() - began < PATIENCE / 4
+
+
+def test_an_interrupt_of_a_waiting_caller_withdraws_its_call_and_leaves_the_link_alone(
+    client: MCPClient, board: Switchboard
+) -> None:
+    """A real signal, as from Ctrl-C; this is the main thread, which gets it."""
+    line = board.line()
+    me = threading.main_thread().ident
+    assert me == threading.get_ident()
+
+    def interrupt_when_sent() -> None:
+        request = line.request("interrupted")
+        until(lambda: leads(client) is not None or bool(client._connection._reading._followers))
+        signal.pthread_kill(me, signal.SIGINT)
+        assert line.request("notifications/cancelled")["params"]["requestId"] == request["id"]
+
+    interrupter = threading.Thread(target=interrupt_when_sent)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        client.request("interrupted", timeout=PATIENCE)
+    interrupter.join()
+    caller = Caller(client, "next")
+    line.answer(line.request("next"), {"n": 1})
+    assert caller.join() == {"n": 1}
+    statistics = client.get_connection_stats()
+    assert (statistics.losses.count, statistics.calls.cancelled) == (0, 1)
 
 
 def test_a_leader_returns_at_once_when_another_thread_closes_the_client(

@@ -16,6 +16,7 @@ import pytest
 from calls_made import make_call
 from mcp_sync import CompareblocksClient, MCPClient
 from mcp_sync.connection.call import Call
+from mcp_sync.connection.link import Link
 from mcp_sync.connection.sending import _MOST_CUT_SHORT
 from mcp_sync.deadline import Deadline
 from mcp_sync.errors import (
@@ -26,6 +27,8 @@ from mcp_sync.errors import (
     MCPQueueFullError,
     MCPTimeoutError,
 )
+from mcp_sync.protocol.dialect import Dialect
+from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade
 from scenes import FAST, Inbox, answer, echo_all, nobody_listening, shake_hands
@@ -94,6 +97,13 @@ def test_new_calls_join_the_tail_while_the_queue_drains() -> None:
         assert [call.result(PATIENCE) for call in (*queued, late)] == [{}] * 41
 
 
+def wait_for_the_drainer() -> None:
+    """Wait until nothing is drained any more: the last answer may come before its thread ends."""
+    for thread in threading.enumerate():
+        if thread.name == "mcp-outbox":
+            thread.join(PATIENCE)
+
+
 def test_after_the_drain_calls_are_written_directly_again() -> None:
     with Switchboard() as board, client_behind_a_proxy(board) as (client, proxy):
         proxy.refuse()
@@ -102,6 +112,7 @@ def test_after_the_drain_calls_are_written_directly_again() -> None:
         line = board.line()
         line.answer(line.request("queued"))
         assert queued.result(PATIENCE) == {}
+        wait_for_the_drainer()
         client.submit("direct")
         line.answer(line.request("direct"))
         assert client.drain(PATIENCE)
@@ -461,6 +472,7 @@ def test_a_queued_message_that_turns_out_too_big_fails_alone() -> None:
         with pytest.raises(MCPMessageTooLarge):
             big.result(PATIENCE)
         assert small.result(PATIENCE) == {}
+        wait_for_the_drainer()
         drained = client.get_connection_stats().queue.last_drain
         assert drained is not None
         assert (drained.count, drained.failures) == (1, 1)
@@ -648,23 +660,119 @@ def test_a_queue_that_was_emptied_offline_leaves_the_next_calls_direct() -> None
         assert client.get_connection_stats().calls.queued == 0
 
 
+class _Faulty(McpDialect):
+    """Raises in the middle of writing what is longer than anything the tests send otherwise."""
+
+    def __init__(self, fault: type[BaseException]) -> None:
+        self._fault = fault
+
+    def check_size(self, size: int) -> None:
+        if size > 5000:
+            raise self._fault
+
+
+def faulty_client(fault: type[BaseException]) -> type[MCPClient]:
+    class Client(MCPClient):
+        def _make_dialect(self) -> Dialect:
+            return _Faulty(fault)
+
+    return Client
+
+
+LONG = {"text": "x" * 6000}
+
+
 def test_a_fault_in_one_write_of_a_drain_leaves_the_others_to_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Params that are no JSON text cannot come from ``encode_params``: a fault of ours."""
-    with Switchboard() as board, client_behind_a_proxy(board) as (client, proxy):
+    with (
+        Switchboard() as board,
+        client_behind_a_proxy(board, faulty_client(ZeroDivisionError)) as (client, proxy),
+    ):
         proxy.refuse()
-        client._connection.open_in_background()
-        broken = make_call(client._connection, "broken", params='"\ud800"')
-        broken.params = '"\ud800"'
-        with contextlib.suppress(UnicodeEncodeError):
-            client._connection.start(broken, may_block=False)
-        well = client.submit("well")
+        before, broken, after = (
+            client.submit("before"),
+            client.submit("broken", LONG),
+            client.submit("after"),
+        )
         with caplog.at_level(logging.ERROR, "mcp_sync.connection"):
             proxy.accept()
             line = board.line()
-            line.answer(line.request("well"))
-            assert well.result(PATIENCE) == {}
+            for method in ("before", "after"):
+                line.answer(line.request(method))
+            assert [before.result(PATIENCE), after.result(PATIENCE)] == [{}, {}]
+        assert broken.cancelled()
+        assert caplog.messages.count("could not write broken") == 1
+        assert client.drain(PATIENCE)
+
+
+def test_an_interrupt_before_the_first_byte_withdraws_the_call_alone() -> None:
+    with Switchboard() as board, faulty_client(KeyboardInterrupt)(board.url) as client:
+        line = board.line()
+        with pytest.raises(KeyboardInterrupt):
+            client.request("broken", LONG, timeout=PATIENCE)
+        assert client.pending_requests() == []
+        call = client.submit("well")
+        line.answer(line.request("well"))
+        assert call.result(PATIENCE) == {}
+        assert client.get_connection_stats().losses.count == 0
+
+
+def being_written(client: MCPClient, method: str, **spec: Any) -> tuple[Call, Link]:
+    """A call that this thread is about to write, on the link of the moment."""
+    connection = client._connection
+    link = connection.gate.link
+    assert link is not None
+    call = make_call(connection, method, watched=True, **spec)
+    with connection.gate.lock:
+        connection.calls.register(link, call)
+    return call, link
+
+
+def test_a_loss_between_the_last_byte_and_the_writers_word_is_a_loss_of_a_written_call() -> None:
+    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+        first = board.line()
+        repeatable, link = being_written(client, "tools/list", repeatable=True)
+        other, _ = being_written(client, "tools/call")
+        notification, _ = being_written(client, "notifications/x", wants_answer=False)
+        first.reset()
+        second = board.line()
+        assert client.wait_until_ready(PATIENCE)
+        assert not (repeatable.done() or other.done())
+        for call in (repeatable, other, notification):
+            client._connection._sender._written(link, call)
+        second.answer(second.request("tools/list"))
+        assert repeatable.result(PATIENCE) == {}
+        error = other.exception(PATIENCE)
+        assert isinstance(error, MCPConnectionLost)
+        assert error.maybe_executed is True
+        assert notification.result(0) is None
+        assert second.is_quiet()
+
+
+def test_a_call_withdrawn_under_a_write_that_fails_stays_withdrawn() -> None:
+    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+        first = board.line()
+        call, link = being_written(client, "tools/list", repeatable=True)
+        assert call.cancel()
+        first.reset()
+        second = board.line()
+        assert client.wait_until_ready(PATIENCE)
+        client._connection._sender._unwritten(link, call, timed_out=False)
+        assert call.cancelled()
+        assert client.pending_requests() == []
+        assert second.is_quiet()
+
+
+def test_an_unwritten_notification_is_sent_on_the_next_link() -> None:
+    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+        first = board.line()
+        call, link = being_written(client, "notifications/x", wants_answer=False)
+        first.reset()
+        second = board.line()
+        client._connection._sender._unwritten(link, call, timed_out=False)
+        assert second.request("notifications/x")
+        assert call.result(PATIENCE) is None
 
 
 def test_the_wire_form_is_compact_json() -> None:

@@ -13,6 +13,7 @@ from mcp_sync.protocol import compareblocks_errors as kinds
 from mcp_sync.protocol.compareblocks_errors import (
     ERRORS_BY_PREFIX,
     CompareblocksError,
+    ExtractionFailed,
     InvalidExtractionSubmission,
     InvalidPdfPath,
     InvalidRequest,
@@ -148,6 +149,7 @@ def test_a_message_is_kept_whole_and_its_sentence_cut_short() -> None:
 def examples() -> list[MCPError]:
     table = [compareblocks_error(-32603, message, {"a": 1}, "m") for message, *_ in MESSAGES]
     return [
+        ExtractionFailed("s-1", "document closed or encrypted", 0.3),
         *table,
         compareblocks_error(-32600, "Method 'x' not found", None, "x"),
         kinds.InvalidParams("get_results", "format", "must be one of a, b", "'c'"),

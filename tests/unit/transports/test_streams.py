@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -233,3 +234,31 @@ def test_every_version_of_tls_ends_in_order(certificates: Any, version: ssl.TLSV
             end.raw.shutdown(socket.SHUT_WR)
         finally:
             end.close()
+
+
+class SignallingSocket(socket.socket):
+    """A socket that has a signal come right after bytes were taken by the kernel."""
+
+    def send(self, *args: Any) -> int:
+        count = super().send(*args)
+        signal.raise_signal(signal.SIGUSR1)
+        return count
+
+
+def test_a_signal_handler_does_not_send_a_record_twice(certificates: Any) -> None:
+    read: list[bytes] = []
+    with RawPeer(
+        lambda connection: read.append(connection.receive_to_end()), tls=certificates.server
+    ) as peer:
+        with SignallingSocket() as sock:
+            sock.connect((peer.host, peer.port))
+            connection = TlsConnection(sock, certificates.client, "127.0.0.1")
+            before = signal.signal(signal.SIGUSR1, lambda *_: connection.pump() and None)
+            try:
+                connection.do_handshake()
+                for _ in range(3):
+                    connection.send(b"once ")
+            finally:
+                signal.signal(signal.SIGUSR1, before)
+        peer.wait_for_scripts(1)
+    assert read == [b"once once once "]

@@ -191,6 +191,11 @@ def test_retry_after_in_seconds_is_kept_and_capped(
     assert raw_refusal(make_transport, script).retry_after == seconds
 
 
+def test_retry_after_as_a_date_without_a_zone_is_taken_as_utc(make_transport: Make) -> None:
+    script = answering(503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000"})
+    assert refusal(make_transport, script).retry_after == 0
+
+
 @pytest.mark.parametrize(("ahead", "low", "high"), [(60, 50, 60), (-60, 0, 0), (9000, 300, 300)])
 def test_retry_after_as_a_date_is_kept_and_capped(
     make_transport: Make, ahead: int, low: int, high: int
@@ -268,6 +273,42 @@ def test_a_peer_that_ends_the_connection_instead_is_a_connection_error(
     make_transport: Make, script: Callable[[PeerConnection], None], words: str
 ) -> None:
     assert words in str(raw_refusal(make_transport, script))
+
+
+HUGE = {"X-Huge": "h" * 12_000_000}
+"""More than the kernel's buffers on both sides may grow to."""
+
+
+def test_a_request_larger_than_the_kernels_buffers_is_sent_whole(open_link: Make) -> None:
+    assert ask(open_link, headers=HUGE)["x-huge"] == HUGE["X-Huge"]
+
+
+def test_a_request_that_is_not_read_ends_the_dial_at_its_deadline(make_transport: Make) -> None:
+    with RawPeer(hold) as peer:
+        transport = make_transport(f"ws://{peer.host}:{peer.port}/", headers=HUGE)
+        with pytest.raises(MCPConnectionError, match="timed out while waiting for the WebSocket"):
+            transport.open(Deadline(200 * MS))
+
+
+def test_a_reset_in_the_middle_of_the_request_says_so(make_transport: Make) -> None:
+    def script(connection: PeerConnection) -> None:
+        connection.receive_exactly(10)
+        connection.reset()
+
+    with RawPeer(script) as peer:
+        transport = make_transport(f"ws://{peer.host}:{peer.port}/", headers=HUGE)
+        with pytest.raises(MCPConnectionError, match=r"reset by peer|broken pipe"):
+            transport.open(Deadline(BOUND))
+
+
+def test_a_refusal_in_the_middle_of_the_request_is_read(make_transport: Make) -> None:
+    def script(connection: WebSocketConnection) -> None:
+        connection.receive_exactly(10)
+        connection.respond(431)
+
+    error = refusal(make_transport, script, headers=HUGE)
+    assert isinstance(error, MCPConnectionRejected)
+    assert error.status == 431
 
 
 def test_a_mute_peer_ends_the_dial_at_its_deadline(make_transport: Make) -> None:

@@ -257,33 +257,38 @@ def test_a_deadline_in_the_middle_of_a_frame_loses_nothing(
         assert transport.receive(Deadline(BOUND)) == "next"
 
 
-def test_a_flood_of_pings_does_not_hold_receive_beyond_its_deadline(open_link: Make) -> None:
-    def flood(connection: WebSocketConnection) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection.send(encode_frame(PING, b"x") * 100)
+def waiting_in_the_kernel(data: bytes) -> tuple[Script, threading.Event]:
+    """A script that sends bytes, and what tells that they have all arrived."""
+    arrived = threading.Event()
 
-    with WebSocketPeer(flood) as peer:
+    def script(connection: WebSocketConnection) -> None:
+        connection.send(data)
+        arrived.set()
+        connection.hold()
+
+    return script, arrived
+
+
+def test_control_frames_do_not_hold_receive_beyond_its_deadline(open_link: Make) -> None:
+    pongs: list[bytes] = []
+    script, arrived = waiting_in_the_kernel(encode_frame(PONG) * 1000)
+    with WebSocketPeer(script) as peer:
         transport = open_link(peer.url)
-        began = time.monotonic()
-        assert transport.receive(Deadline(100 * MS)) is None
-        assert time.monotonic() - began < SOON
-        transport.abort()
+        transport.on_pong = pongs.append
+        assert arrived.wait(BOUND)
+        assert transport.receive(Deadline(0)) is None
+        assert len(pongs) == 1
 
 
-def test_an_endless_message_does_not_hold_receive_beyond_its_deadline(open_link: Make) -> None:
-    def flood(connection: WebSocketConnection) -> None:
-        connection.send(encode_frame(TEXT, declared=1 << 40))
-        with contextlib.suppress(OSError):
-            while True:
-                connection.send(b"x" * 100_000)
-
-    with WebSocketPeer(flood) as peer:
-        transport = open_link(peer.url, max_message_size=1 << 41)
-        began = time.monotonic()
-        assert transport.receive(Deadline(50 * MS)) is None
-        assert time.monotonic() - began < SOON
-        transport.abort()
+def test_a_long_message_does_not_hold_receive_beyond_its_deadline(open_link: Make) -> None:
+    script, arrived = waiting_in_the_kernel(encode_frame(TEXT, b"x" * 300_000))
+    with WebSocketPeer(script) as peer:
+        transport = open_link(peer.url)
+        assert arrived.wait(BOUND)
+        before = transport.bytes_received
+        assert transport.receive(Deadline(0)) is None
+        assert 0 < transport.bytes_received - before <= 65_536
+        assert transport.receive(Deadline(BOUND)) == "x" * 300_000
 
 
 def test_a_wake_ends_a_blocked_receive(
@@ -589,6 +594,24 @@ def test_an_abort_before_open_ends_it(make_transport: Make) -> None:
         with pytest.raises(LinkDown, match="aborted"):
             transport.open(Deadline(BOUND))
         assert peer.connections == 0
+
+
+def test_an_abort_at_any_moment_of_open_is_never_missed(
+    make_transport: Make, in_thread: Run, both: tuple[Any, Any]
+) -> None:
+    with WebSocketPeer(lambda connection: connection.receive_to_end(), tls=both[0]) as peer:
+        for number in range(60):
+            transport = make_transport(peer.url, ssl_context=both[1])
+            opening = in_thread(transport.open, Deadline(BOUND))
+            # Later and later into the dial, and over again.
+            ends = Deadline(number % 30 * 0.2 * MS)
+            while not ends.is_over():
+                pass
+            transport.abort()
+            with contextlib.suppress(LinkDown):
+                opening.result(SOON)
+            assert "aborted" in loss(transport).cause or "never opened" in loss(transport).cause
+            transport.release()
 
 
 def test_a_transport_is_opened_once(make_transport: Make) -> None:
