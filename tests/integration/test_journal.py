@@ -319,7 +319,9 @@ import os, sys
 from mcp_sync import MCPClient, MCPError
 
 url, away, journal = sys.argv[1:]
-client = MCPClient(away, journal=journal, reconnect_delay=0.01, max_reconnect_delay=0.04)
+fast = {"reconnect_attempts": 0, "reconnect_delay": 0.01, "max_reconnect_delay": 0.04}
+client = MCPClient(away, journal=journal, **fast)
+assert client.connect() is False
 call = client.submit("tools/call", {"name": "echo", "arguments": {"text": "a", "key": "parent"}})
 child = os.fork()
 if child == 0:

@@ -260,5 +260,6 @@ def test_a_signal_handler_does_not_send_a_record_twice(certificates: Any) -> Non
                     connection.send(b"once ")
             finally:
                 signal.signal(signal.SIGUSR1, before)
-        peer.wait_for_scripts(1)
+            sock.shutdown(socket.SHUT_WR)
+            peer.wait_for_scripts(1)
     assert read == [b"once once once "]

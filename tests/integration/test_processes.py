@@ -1,0 +1,110 @@
+"""Clients and other processes: forked children, spawned workers, pickles."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mcp_sync import CompareblocksClient, MCPClient, MCPClosedError
+from mcp_sync.embedded import EmbeddedServer, ServerProcess
+from scenes import FAST, PATIENCE, Inbox
+
+
+@pytest.fixture
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess() as process:
+        yield process
+
+
+def in_a_child(act: object) -> None:
+    """Run something in a forked child and see it succeed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act()  # type: ignore[operator]
+        except BaseException as error:  # noqa: BLE001 - the parent is told by the exit status
+            os.write(2, f"in the child: {error!r}\n".encode())
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_has_a_fresh_client_and_its_parent_keeps_its_link(server: ServerProcess) -> None:
+    with MCPClient(server.url, **FAST) as client:
+        call = client.submit("ping")
+
+        def act() -> None:
+            assert client.get_connection_state() == "disconnected"
+            assert client.request("ping", timeout=PATIENCE) == {}
+            client.close()
+
+        call.result(PATIENCE)
+        in_a_child(act)
+        assert client.request("ping") == {}
+        statistics = client.get_connection_stats()
+        assert (statistics.losses.count, statistics.link.generation) == (0, 1)
+
+
+def test_a_parents_call_fails_in_the_child_and_goes_on_in_the_parent() -> None:
+    with EmbeddedServer(processing_delay=0.3) as server, MCPClient(server.url, **FAST) as client:
+        call = client.submit("tools/call", {"name": "echo", "arguments": {"text": "parent's"}})
+
+        def act() -> None:
+            with pytest.raises(MCPClosedError, match="parent process"):
+                call.result(PATIENCE)
+
+        in_a_child(act)
+        assert call.result(PATIENCE)["content"][0]["text"] == "parent's"
+        assert len(server.ledger) == 1
+
+
+def test_handlers_work_in_the_child_too(server: ServerProcess) -> None:
+    with MCPClient(server.url, **FAST) as client:
+        inbox = Inbox()
+        client.on("connected", inbox)
+
+        def act() -> None:
+            before = len(inbox)
+            client.connect(PATIENCE)
+            client.close()
+            assert len(inbox) == before + 1
+
+        in_a_child(act)
+
+
+SPAWNING = """
+import multiprocessing, sys
+from mcp_sync import MCPClient
+
+def ping(client):
+    with client:
+        return client.request("ping")
+
+if __name__ == "__main__":
+    client = MCPClient(sys.argv[1], request_timeout=20)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(ping, (client,)))
+"""
+
+
+def test_a_client_given_to_a_spawned_worker_connects_there(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    script = tmp_path / "spawning.py"
+    script.write_text(SPAWNING)
+    command = [sys.executable, script, server.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    assert (done.stdout, done.returncode) == ("{}\n", 0), done.stderr
+
+
+def test_a_pickled_client_keeps_its_kind_and_its_settings() -> None:
+    client = CompareblocksClient("ws://127.0.0.1:1", max_replays=0)
+    copy = pickle.loads(pickle.dumps(client))
+    assert type(copy) is CompareblocksClient
+    assert copy.config == client.config
