@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+
 import pytest
 
 from calls_made import make_call, make_connection

@@ -258,7 +258,7 @@ def test_the_heartbeat_lives_through_a_fault_and_a_log_handler_that_raises() -> 
         logger.addHandler(rude)
         try:
             # Half of its time is told in the log, by the heartbeat.
-            call = client.submit("tools/call", timeout=50 * MS)
+            call = client.submit("tools/call", timeout=100 * MS)
             until(call.done)
         finally:
             logger.removeHandler(rude)

@@ -662,7 +662,7 @@ def test_many_threads_that_connect_make_one_connection() -> None:
         outcomes: list[bool] = []
         in_threads([lambda: outcomes.append(client.connect(PATIENCE))] * 12)
         assert outcomes == [True] * 12
-        in_threads([lambda: client.initialize()] * 6)
+        in_threads([client.initialize] * 6)
         assert board.connections == 1
         client.close()
 

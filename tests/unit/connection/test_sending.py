@@ -561,11 +561,12 @@ def test_a_request_that_cuts_every_link_in_its_middle_is_given_up() -> None:
 
 def test_a_message_that_its_server_refuses_by_size_while_it_is_written_fails_as_too_large() -> None:
     def refuse_by_size(connection: WebSocketConnection) -> None:
-        shake_hands_with_a_small_buffer(connection)
-        connection.receive_exactly(10)
-        connection.send_close(1009, "too big")
-        connection.finish()
-        connection.receive_to_end()
+        with contextlib.suppress(EOFError, ConnectionError):  # the client has what it wanted
+            shake_hands_with_a_small_buffer(connection)
+            connection.receive_exactly(10)
+            connection.send_close(1009, "too big")
+            connection.finish()
+            connection.receive_to_end()
 
     with WebSocketPeer(refuse_by_size) as peer:
         client = MCPClient(peer.url, **FAST)
@@ -738,7 +739,7 @@ def test_a_loss_between_the_last_byte_and_the_writers_word_is_a_loss_of_a_writte
         first.reset()
         second = board.line()
         assert client.wait_until_ready(PATIENCE)
-        assert not (repeatable.done() or other.done())
+        assert [repeatable.done(), other.done()] == [False, False]
         for call in (repeatable, other, notification):
             client._connection._sender._written(link, call)
         second.answer(second.request("tools/list"))
