@@ -47,7 +47,8 @@ def make_client(kind: type[ClientT], options: Namespace) -> ClientT:
         settings["server_url"] = options.url
     if options.timeout is not None:
         settings |= {"request_timeout": options.timeout, "connect_timeout": options.timeout}
-    return kind(**settings)
+    # A journal is a program's own: to look at a server must not send what it left in there.
+    return kind(**settings | {"journal": None})
 
 
 def _from_environment() -> dict[str, Any]:

@@ -50,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_health(commands)
     _add_compareblocks(commands)
+    _add_queue(commands)
     return parser
 
 
@@ -146,6 +147,23 @@ def _add_results(actions: Any) -> None:
         "--analytics", action="store_true", help="add figures about quality and time"
     )
     _add_server(parser)
+
+
+def _add_queue(commands: Any) -> None:
+    text = "look into the journal of a client that is not running, or empty it"
+    group = commands.add_parser("queue", help=text, description=_sentence(text))
+    _add_debug(group)
+    actions = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, text, run in (
+        ("list", "show what is queued, without the params", "mcp_sync.cli.queue:list_"),
+        (
+            "export",
+            "print every call as a line of JSON, params included",
+            "mcp_sync.cli.queue:export",
+        ),
+        ("clear", "delete every call; export them first", "mcp_sync.cli.queue:clear"),
+    ):
+        _command(actions, name, text, run).add_argument("path", metavar="PATH")
 
 
 def _command(commands: Any, name: str, text: str, run: str) -> argparse.ArgumentParser:

@@ -19,7 +19,6 @@ from ..errors import (
     MCPCancelledError,
     MCPClosedError,
     MCPConfigurationError,
-    MCPConnectionError,
     MCPError,
     MCPOfflineError,
     MCPTimeoutError,
@@ -32,6 +31,7 @@ from ..types.session import InitializeResult
 from .call import Call, CallSpec
 from .calls import Calls
 from .dispatcher import Dispatcher
+from .exchange import Exchange
 from .gate import Gate
 from .heartbeat import Heartbeat
 from .journal import Journal
@@ -105,12 +105,15 @@ class Connection:
         self._sender = Sender(self.gate, self.calls, self.life.down, self.life.want_link)
         self.receiver = Receiver(self.gate, self.calls, self._requests)
         self._reading = Reading(self.gate, self.calls, self.receiver, self.life.down, lead=lead)
+        self._exchange = Exchange(self.gate, self.calls, self._sender, self, self._settle)
         self._reader = Reader(
             self.gate,
             self.life,
             self._reading,
             self.restorations,
-            self._exchange_as_reader,
+            Exchange(
+                self.gate, self.calls, self._sender, self, self._settle, self._reading.read_alone
+            ),
             make_transport,
         )
         self._heartbeat = Heartbeat(
@@ -211,7 +214,7 @@ class Connection:
         if link.session is not None:
             return link.session.result
         handshake = link.dialect.handshake(self.restorations.client_info(self.gate))
-        session = run_steps(handshake, link, self._exchange_as_caller, deadline)
+        session = run_steps(handshake, link, self._exchange, deadline)
         self.restorations.handshake = True
         self.life.initialized(link, session)
         return session.result
@@ -439,53 +442,6 @@ class Connection:
         """Where a call stands in the queue, from 1; 0 when it is not queued (any more)."""
         with self.gate.lock:
             return self.calls.outbox.position(call) if call in self.calls.outbox else 0
-
-    # One message on a given link
-
-    def _exchange_as_reader(
-        self,
-        link: Link,
-        method: str,
-        params: Mapping[str, Any],
-        deadline: Deadline,
-        wants_answer: bool,
-    ) -> Mapping[str, Any]:
-        return self._exchange(link, self._step(method, params, deadline, wants_answer), reads=True)
-
-    def _exchange_as_caller(
-        self,
-        link: Link,
-        method: str,
-        params: Mapping[str, Any],
-        deadline: Deadline,
-        wants_answer: bool,
-    ) -> Mapping[str, Any]:
-        return self._exchange(link, self._step(method, params, deadline, wants_answer), reads=False)
-
-    def _step(
-        self, method: str, params: Mapping[str, Any], deadline: Deadline, wants_answer: bool
-    ) -> Call:
-        spec = CallSpec(
-            method=method,
-            params=encode_params(params),
-            repeatable=False,
-            limit=deadline,
-            wants_answer=wants_answer,
-            queueable=False,
-        )
-        return Call(spec, self)
-
-    def _exchange(self, link: Link, call: Call, *, reads: bool) -> Mapping[str, Any]:
-        with self.gate.lock:
-            if link.loss is not None:
-                raise MCPConnectionError(f"{call.method}: the link is lost ({link.loss.cause})")
-            self.calls.register(link, call)
-        self._sender.write(link, call)
-        deadline = call.deadline or Deadline(None)
-        if reads:
-            self._reading.read_alone(link, call, deadline)
-        result = self._settle(call)
-        return result if isinstance(result, Mapping) else {}
 
     # Threads
 

@@ -89,7 +89,8 @@ class Journal:
 
             file = JournalFile.open(self.path)
             rows, file.rows = file.rows, []
-            self._last_id = rows[-1].id if rows else 0
+            # Never below what this process has given out: a late deletion must not meet a new row.
+            self._last_id = max([self._last_id, *(row.id for row in rows)])
             calls = [call_of(row, keeper, self.settings, max_replays) for row in rows]
             with self._books:
                 self._found, self._was_asked = calls, False

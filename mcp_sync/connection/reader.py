@@ -23,22 +23,20 @@ from ..errors import (
 from ..protocol.dialect import HandshakeStep, Session
 from ..protocol.tool_hints import read_safe_tools
 from ..transports.base import LinkDown, Transport
+from .exchange import Exchange
 from .gate import Gate
 from .life import Life
 from .link import CLOSE_NORMAL, Link
 from .reading import Reading
 from .restoring import Restorations
 
-__all__ = ["Exchange", "Reader", "run_steps"]
+__all__ = ["Reader", "run_steps"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
 _GOODBYE_SECONDS: Final = 0.9
 
 Outcome = TypeVar("Outcome")
-
-Exchange = Callable[[Link, str, Mapping[str, Any], Deadline, bool], Mapping[str, Any]]
-"""Sends one message on a link that need not be ready and returns the result, or raises."""
 
 
 class Reader:

@@ -117,12 +117,15 @@ class ByteStream(abc.ABC):
 
         To close a socket with unread bytes sends a reset, which can overtake our last frame.
         """
-        self.shutdown(socket.SHUT_WR)
+        self._end_output()
         try:
             while not deadline.is_over() and self.receive(deadline):
                 pass
         except (WaitOver, LinkDown):
             return
+
+    def _end_output(self) -> None:
+        self.shutdown(socket.SHUT_WR)
 
     def shutdown(self, how: int = socket.SHUT_RDWR) -> None:
         """End one or both directions at once; whatever is blocked returns. Never blocks."""
@@ -258,6 +261,11 @@ class TlsStream(ByteStream):
         finally:
             if self._tls.sent > before:
                 self._note_sent(self._tls.sent - before)
+
+    def _end_output(self) -> None:
+        with contextlib.suppress(OSError):  # Then the receiver meets it.
+            self._tls.send_close_notify()
+        super()._end_output()
 
     def wait_writable(self, deadline: Deadline) -> bool:
         """See ``ByteStream.wait_writable``."""

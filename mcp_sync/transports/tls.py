@@ -113,10 +113,13 @@ class TlsConnection:
             if not (self._incoming.pending or self._tls.pending() or self._has_ended):
                 return None  # Cheaper than the exception that would say so.
             try:
-                return self._tls.read(size)
+                data = self._tls.read(size)
+                self._has_ended = not data
+                return data
             except ssl.SSLWantReadError:
                 return None
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                self._has_ended = True
                 return b""
             finally:
                 # A renegotiation or an alert has something to say; the sender meets its failure.
@@ -139,6 +142,14 @@ class TlsConnection:
                 self._has_ended = True
                 self._incoming.write_eof()
         return len(data)
+
+    def send_close_notify(self) -> None:
+        """Tell the peer that no more bytes come, if there is room; without it, an end is a fault."""
+        with self._lock:
+            with contextlib.suppress(ssl.SSLError):  # It wants the peer's in return.
+                self._tls.unwrap()
+            self._collect()
+            self._push()
 
     def pump(self) -> int:
         """Hand waiting output to the kernel as far as it takes it; how many bytes it took."""

@@ -15,6 +15,7 @@ import attrs
 
 from mcp_sync import MCPClient
 from mcp_sync.embedded import ServerProcess
+from mcp_sync.testing import FaultProxy
 from reliability.clients import ANSWERED, LOST, PATIENCE, QUICK, echo, executions, fate_of
 from scenes import Inbox, in_threads
 from timing import MS
@@ -93,32 +94,45 @@ def besiege(
     """Call from many threads through one client while the server is killed and started again.
 
     Half of the calls may be repeated; half of the threads wait for each call, the others submit
-    some at a time.
+    some at a time. Every second kill takes the answers with it that are on their way.
     """
     diary = _Diary()
-    client = client_type(server.url, max_replays=MAX_REPLAYS, max_pending=64, **QUICK)
     begun = time.monotonic()
-    try:
-        assert client.wait_until_ready(PATIENCE)
-        killer = partial(_kill, server, diary, kills, random.Random(seed))
-        callers = [
-            partial(_call if number % 2 else _submit, client, diary, f"{number}-", seed + number)
-            for number in range(threads)
-        ]
-        in_threads([killer, *callers])
-        assert client.drain(PATIENCE)
-        links = client.get_connection_stats().link.generation
-    finally:
-        client.close()
+    with FaultProxy("127.0.0.1", server.port) as proxy:
+        client = client_type(proxy.url(), max_replays=MAX_REPLAYS, max_pending=64, **QUICK)
+        try:
+            assert client.wait_until_ready(PATIENCE)
+            killer = partial(_kill, server, proxy, diary, kills, random.Random(seed))
+            callers = [
+                partial(
+                    _call if number % 2 else _submit, client, diary, f"{number}-", seed + number
+                )
+                for number in range(threads)
+            ]
+            in_threads([killer, *callers])
+            assert client.drain(PATIENCE)
+            links = client.get_connection_stats().link.generation
+        finally:
+            client.close()
     return Siege(diary.calls(), kills, links, time.monotonic() - begun, diary.wrong)
 
 
-def _kill(server: ServerProcess, diary: _Diary, kills: int, chance: random.Random) -> None:
+def _kill(
+    server: ServerProcess, proxy: FaultProxy, diary: _Diary, kills: int, chance: random.Random
+) -> None:
     try:
-        for _ in range(kills):
+        for number in range(kills):
             diary.wait_for_more(chance.randrange(1, 80))
-            threading.Event().wait(chance.uniform(0, 5) * MS)  # paces the fault
-            server.kill()
+            if number % 2:
+                # Its machine dies with it: what it answered is on the way, and never arrives.
+                proxy.pause("to_client")
+                threading.Event().wait(chance.uniform(2, 20) * MS)  # paces the fault
+                server.kill()
+                proxy.cut("rst")
+                proxy.resume()
+            else:
+                threading.Event().wait(chance.uniform(0, 5) * MS)  # paces the fault
+                server.kill()
             server.start()
         diary.wait_for_more(40)
     finally:

@@ -34,7 +34,8 @@ def test_kill_9_fifty_times_under_eight_threads(tmp_path: Path) -> None:
         promise="Every call is settled, once; what its caller was told agrees with the server's "
         "ledger",
         fault=f"the server's process killed with SIGKILL {KILLS} times under {THREADS} threads "
-        "that call and submit through one client, in each way of reading",
+        "that call and submit through one client, in each way of reading; every second time the "
+        "answers on their way are lost with it",
         rounds=len(MODES) * KILLS,
         measured=f"{calls:,} calls over {links} links; "
         + ", ".join(f"{fate}: {count}" for fate, count in sorted(fates.items())),

@@ -29,6 +29,10 @@ COMMANDS = [
     ("compareblocks", "submit"),
     ("compareblocks", "status"),
     ("compareblocks", "results"),
+    ("queue",),
+    ("queue", "list"),
+    ("queue", "export"),
+    ("queue", "clear"),
 ]
 
 

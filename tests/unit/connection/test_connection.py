@@ -77,6 +77,8 @@ def test_connect_gives_up_after_its_own_timeout_and_dialing_goes_on() -> None:
         client = MCPClient(proxy.url(), 100, **FAST)
         diary = Diary(client)
         proxy.refuse()
+        client.reconnect()
+        diary.wait_for("failed")
         with pytest.raises(MCPTimeoutError, match="a connection; .*connection refused") as caught:
             client.connect(timeout=100 * MS)
         assert (caught.value.method, caught.value.timeout) == ("connect", 100 * MS)
@@ -189,7 +191,7 @@ def test_the_handshake_of_a_closed_link_is_an_error_and_no_wait(board: Switchboa
     client.close()
     step = ("initialize", {}, Deadline(PATIENCE), True)
     with pytest.raises(MCPConnectionError, match="the link is lost"):
-        client._connection._exchange_as_caller(link, *step)
+        client._connection._exchange(link, *step)
 
 
 def test_an_optional_handshake_on_a_link_that_is_lost_under_it_fails() -> None:

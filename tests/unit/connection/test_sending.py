@@ -498,7 +498,7 @@ def test_a_deadline_in_the_middle_of_a_write_ends_the_link_and_the_call_was_not_
         client.connect()
         client.initialize()
         with pytest.raises(MCPTimeoutError) as caught:
-            client.request("big", BIG, timeout=100 * MS)
+            client.request("big", BIG, timeout=400 * MS)
         assert caught.value.sent is False
         assert client.get_connection_stats().losses.count == 1
         client.close()

@@ -1,0 +1,169 @@
+"""The proofs of ``tests/reliability`` in short: the same scenarios, some seconds each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcp_sync import MCPClient, MCPConnectionLost, MCPMessageTooLarge
+from mcp_sync.embedded import ServerProcess
+from reliability import cutting, killing, rude, soaking
+from reliability.clients import ANSWERED, MODES
+from reliability.dripping import DRIPS, dial_times
+from reliability.figures import load
+from reliability.judging import Herd, judge
+from reliability.page import PAGE, render
+from reliability.recovering import CLOSING, close_times, recovery_times
+from reliability.silence import (
+    SLACK,
+    Pulse,
+    after_half_a_frame,
+    after_life,
+    cut_off,
+    stuck_write,
+)
+from timing import MS
+
+both_modes = pytest.mark.parametrize("client_type", MODES.values(), ids=MODES)
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(("how", "workers"), [("fin", 4), ("rst", 4), ("blackhole", 24)])
+def test_a_cut_exchange_has_one_outcome_and_at_most_one_execution(
+    how: cutting.How, workers: int, tmp_path: Path
+) -> None:
+    exchange, rounds, ledger = cutting.exchange_and_rounds(
+        tmp_path, [how], step=97, workers=workers
+    )
+    assert {one.cut.way for one in rounds} == set(cutting.WAYS)
+    assert cutting.broken_promises(rounds, exchange, ledger) == []
+
+
+@both_modes
+@pytest.mark.parametrize("pulse", [Pulse(100 * MS, 400 * MS), Pulse(300 * MS, 200 * MS)], ids=str)
+def test_silence_is_found_within_interval_and_timeout(
+    client_type: type[MCPClient], pulse: Pulse
+) -> None:
+    idle, waiting = cut_off(client_type, pulse, 6, seed=1)
+    elsewhere = [after_life(client_type, pulse), after_half_a_frame(client_type, pulse)]
+    assert max(idle + waiting + elsewhere) <= pulse.bound + SLACK
+
+
+@both_modes
+def test_a_stuck_write_is_found_and_the_call_is_delivered_once(
+    client_type: type[MCPClient],
+) -> None:
+    pulse = Pulse(100 * MS, 400 * MS)
+    seconds, arrived = stuck_write(client_type, pulse, 8_000_000)
+    assert seconds <= pulse.bound + SLACK
+    assert arrived == 1
+
+
+@both_modes
+@pytest.mark.parametrize("name", DRIPS)
+def test_a_slow_server_does_not_stretch_a_dial(client_type: type[MCPClient], name: str) -> None:
+    assert max(dial_times(client_type, DRIPS[name], 200 * MS, dials=2)) <= 200 * MS + SLACK
+
+
+@both_modes
+@pytest.mark.parametrize("code", rude.CLOSE_CODES)
+def test_a_close_code_has_its_outcome(client_type: type[MCPClient], code: int) -> None:
+    act, expected = rude.CLOSE_CODES[code]
+    assert rude.play(client_type, act).complaints(expected) == []
+    assert rude.twice(client_type, code).complaints(code) == []
+
+
+@both_modes
+@pytest.mark.parametrize("name", rude.ABRUPT_ENDS)
+def test_an_end_without_a_code_has_its_outcome(client_type: type[MCPClient], name: str) -> None:
+    act, expected = rude.ABRUPT_ENDS[name]
+    assert rude.play(client_type, act).complaints(expected) == []
+
+
+@both_modes
+@pytest.mark.parametrize("name", [name for name in rude.BROKEN_FRAMES if "flood" not in name])
+def test_a_broken_frame_is_refused_with_its_code(client_type: type[MCPClient], name: str) -> None:
+    act, expected = rude.BROKEN_FRAMES[name]
+    ended = rude.play(client_type, act)
+    assert ended.complaints(expected) == []
+    assert ended.peak < 4 * MIB
+
+
+@both_modes
+def test_strange_messages_harm_neither_link_nor_call(client_type: type[MCPClient]) -> None:
+    assert rude.survive(client_type, list(rude.STRANGE_MESSAGES.values())) == 1
+
+
+@both_modes
+def test_garbage_ends_a_link_and_never_the_client(client_type: type[MCPClient]) -> None:
+    for seed in range(10):
+        outcome = rude.garbage_after_the_upgrade(client_type, seed)
+        assert isinstance(outcome, MCPConnectionLost | MCPMessageTooLarge)
+        first = rude.garbage_before_the_upgrade(client_type, seed)
+        assert first == {"method": "first", "params": None}
+
+
+@both_modes
+def test_a_flood_of_pings_blocks_nobody(client_type: type[MCPClient]) -> None:
+    flood = rude.ping_flood(client_type, 5000)
+    assert flood.answered
+    assert int(flood.last) == 4999
+    assert flood.peak < 16 * MIB
+
+
+@both_modes
+def test_kill_9_under_eight_threads_leaves_no_call_unsettled(
+    client_type: type[MCPClient], tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger"
+    with ServerProcess(ledger_path=ledger, processing_delay=killing.PROCESSING) as server:
+        siege = killing.besiege(client_type, server, kills=5, threads=8, seed=3)
+    assert siege.links > 5
+    assert killing.broken_promises(siege, ledger) == []
+
+
+def test_refused_clients_come_back_with_full_jitter() -> None:
+    verdict = judge(Herd(clients=60, processes=1, delay=0.4, cap=1.6, dials=4), "503")
+    assert list(verdict.complaints()) == []
+    assert verdict.busiest(0.16, dial=3) < 0.35
+
+
+def test_retry_after_is_obeyed() -> None:
+    verdict = judge(Herd(clients=60, processes=1, delay=0.3, cap=0.6, dials=2), "503", 1)
+    assert list(verdict.complaints(least=1.0)) == []
+    assert verdict.busiest(0.1, dial=2) < 0.6
+
+
+@both_modes
+@pytest.mark.parametrize("waiting", [True, False], ids=["waiting", "idle"])
+def test_the_first_answer_comes_within_one_pause(
+    client_type: type[MCPClient], waiting: bool
+) -> None:
+    delay, cap = 20 * MS, 100 * MS
+    times = recovery_times(client_type, rounds=4, delay=delay, cap=cap, waiting=waiting, seed=1)
+    assert max(times) <= cap + 250 * MS
+
+
+@both_modes
+def test_closing_ends_a_back_off_and_a_dial_at_once(client_type: type[MCPClient]) -> None:
+    times = close_times(client_type, 3)
+    assert max(map(max, times.values())) <= CLOSING
+
+
+def test_a_short_soak_leaves_nothing_behind(tmp_path: Path) -> None:
+    soaked = soaking.soak(tmp_path, 10.0, seed=5)
+    broken, fates = soaking.broken_promises(tmp_path)
+    assert broken == []
+    assert fates[ANSWERED] > 100
+    grown = soaking.growth(soaked)
+    for name, most in {"threads": 1, "descriptors": 4, "memory": 16 * MIB}.items():
+        before, after = grown[name]
+        assert after - before <= most, (name, grown)
+
+
+def test_the_page_shows_what_the_last_run_recorded() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert render(page, load()) == page
+    assert load()
