@@ -189,7 +189,7 @@ class Calls:
         """The error of a call whose deadline is over. Holds the lock."""
         sent = call.owner is Owner.PENDING
         timeout = call.deadline.timeout if call.deadline is not None else call.answer_limit
-        if not sent and call.deadline is None:
+        if call.owner is Owner.OUTBOX and call.deadline is None:
             lifetime = call.queue_deadline
             timeout = self._gate.config.queue_ttl if lifetime is None else lifetime.timeout
         return MCPTimeoutError(call.method, timeout, sent, reason_of(call, self._gate, self.outbox))

@@ -85,17 +85,19 @@ class Sender:
         Returns:
             Whether the kernel has taken all of it.
         """
+        # The time for the answer runs from here: a peer may send, and so live, and never read.
+        limit = call.deadline or Deadline(call.answer_limit)
         try:
             text = _text(call)
             link.dialect.check_size(len(text) if text.isascii() else len(text.encode()))
             call.written_at = time.monotonic()
-            link.transport.send(text, call.deadline or _UNLIMITED)
+            link.transport.send(text, limit)
         except WriteTimeout:
             self._unwritten(link, call, timed_out=True)
         except LinkDown as down:
             self._report_down(link, down)
             call.cut_short += down.partly_written
-            self._unwritten(link, call, timed_out=False)
+            self._unwritten(link, call, timed_out=down.partly_written and limit.is_over())
         except MCPMessageTooLarge as error:
             self._leave_outbox(call)
             self._calls.fail(call, error)

@@ -36,7 +36,10 @@ from ..deadline import Deadline
 __all__ = ["LinkDown", "LinkInfo", "Resolver", "Transport", "WriteTimeout"]
 
 Resolver = Callable[[str, int, Deadline], list[tuple[int, int, int, str, tuple[object, ...]]]]
-"""Resolves (host, port, deadline) to ``socket.getaddrinfo`` rows; bounded by the deadline."""
+"""Resolves (host, port, deadline) to ``socket.getaddrinfo`` rows; bounded by the deadline.
+
+A transport cannot interrupt it: whoever aborts a transport that is being opened ends it, too.
+"""
 
 
 class LinkDown(Exception):
@@ -44,8 +47,9 @@ class LinkDown(Exception):
 
     Args:
         cause: why, as a short phrase without secrets.
-        close_code: the WebSocket close code received, or sent for a fault of the peer; None
-            without one.
+        close_code: the WebSocket close code received, or sent for a fault of the peer; 1005 for a
+            close frame without a code, 1006 for an end without a close frame, None where this side
+            ended the link.
         close_reason: the reason text that came with it, cut short.
         partly_written: for ``send`` alone: True when some bytes of this message, but not all, were
             taken by the kernel. The message was then not delivered: the peer has half a frame.
@@ -114,6 +118,7 @@ class Transport(abc.ABC):
             WriteTimeout: the deadline was over and nothing was written; the link lives.
             LinkDown: the link is down; ``partly_written`` tells whether part of this message was
                 taken. A deadline or an interrupt in the middle of a message also ends the link.
+            UnicodeEncodeError: the text holds half a surrogate pair; nothing was written.
         """
 
     @abc.abstractmethod
@@ -157,7 +162,7 @@ class Transport(abc.ABC):
 
     @abc.abstractmethod
     def wake(self) -> None:
-        """Make a blocked (or else the next) ``receive`` return None."""
+        """Make a blocked (or else the next) ``receive`` return None, even if a message waits."""
 
     @abc.abstractmethod
     def send_close(self, code: int, reason: str = "") -> bool:

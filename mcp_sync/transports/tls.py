@@ -144,7 +144,7 @@ class TlsConnection:
         return len(data)
 
     def send_close_notify(self) -> None:
-        """Tell the peer that no more bytes come, if there is room; without it, an end is a fault."""
+        """Tell the peer that no more bytes come; without it, the end of the stream is a fault."""
         with self._lock:
             with contextlib.suppress(ssl.SSLError):  # It wants the peer's in return.
                 self._tls.unwrap()

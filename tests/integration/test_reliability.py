@@ -21,6 +21,7 @@ from reliability.silence import (
     after_half_a_frame,
     after_life,
     cut_off,
+    never_read,
     stuck_write,
 )
 from timing import MS
@@ -59,6 +60,11 @@ def test_a_stuck_write_is_found_and_the_call_is_delivered_once(
     seconds, arrived = stuck_write(client_type, pulse, 8_000_000)
     assert seconds <= pulse.bound + SLACK
     assert arrived == 1
+
+
+@both_modes
+def test_a_write_to_a_peer_that_never_reads_is_bounded(client_type: type[MCPClient]) -> None:
+    assert max(never_read(client_type, 400 * MS, 8_000_000)) <= 1400 * MS
 
 
 @both_modes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -10,8 +11,9 @@ from functools import partial
 from typing import Any, Final
 
 import attrs
+import pytest
 
-from mcp_sync import MCPClient, MCPConnectionLost
+from mcp_sync import MCPClient, MCPConnectionLost, MCPTimeoutError
 from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from mcp_sync.testing.wire import Frame, encode_frame
@@ -26,6 +28,7 @@ __all__ = [
     "after_half_a_frame",
     "after_life",
     "cut_off",
+    "never_read",
     "stuck_write",
 ]
 
@@ -269,3 +272,44 @@ def stuck_write(client_type: type[MCPClient], pulse: Pulse, size: int) -> tuple[
             client.close()
     assert arrived.items() == [size] * len(arrived)
     return seconds, len(arrived)
+
+
+def never_read(client_type: type[MCPClient], request_timeout: float, size: int) -> list[float]:
+    """A peer that sends all the time, so that its link lives, and never reads.
+
+    Args:
+        client_type: of the client.
+        request_timeout: of the client, in seconds.
+        size: of each call in bytes, more than all buffers on the way hold.
+
+    Returns:
+        Seconds until a call whose caller waits, and one that was submitted, had failed as not
+        sent.
+    """
+
+    def chatter(connection: WebSocketConnection) -> None:
+        shake_hands(connection)
+        with contextlib.suppress(OSError):
+            while True:
+                send(connection, {"jsonrpc": "2.0", "method": "notifications/alive"})
+                threading.Event().wait(20 * MS)  # paces the fault
+
+    def failed(wait: Callable[[], Any]) -> float:
+        begun = time.monotonic()
+        with pytest.raises(MCPTimeoutError) as caught:
+            wait()
+        assert not caught.value.sent
+        return time.monotonic() - begun
+
+    params = {"text": "x" * size}
+    with WebSocketPeer(chatter, patience=PATIENCE) as peer:
+        client = client_type(
+            peer.url, request_timeout=request_timeout, **QUICK, **Pulse(0.2, 0.2).settings()
+        )
+        try:
+            assert client.wait_until_ready(PATIENCE)
+            waited = failed(lambda: client.request("big", params))
+            assert client.wait_until_ready(PATIENCE)
+            return [waited, failed(lambda: client.submit("big", params).result(PATIENCE))]
+        finally:
+            client.close()

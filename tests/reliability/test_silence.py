@@ -14,6 +14,7 @@ from reliability.silence import (
     after_half_a_frame,
     after_life,
     cut_off,
+    never_read,
     stuck_write,
 )
 from timing import MS
@@ -78,6 +79,26 @@ def test_silence_in_every_other_place_is_found_in_time() -> None:
         rounds=sum(map(len, found.values())),
         measured="longest, as a share of the bound: "
         + ", ".join(f"{place} {share:.3f}" for place, share in worst.items()),
+    )
+
+
+@pytest.mark.timeout(300)
+def test_a_write_to_a_peer_that_never_reads_is_bounded() -> None:
+    limit, rounds = 1000 * MS, 5
+    times = [
+        never_read(client_type, limit, 8_000_000)
+        for client_type in MODES.values()
+        for _ in range(rounds)
+    ]
+    waited, submitted = ([one[which] for one in times] for which in (0, 1))
+    assert max(waited + submitted) <= limit + 1000 * MS
+    record(
+        "02 silence 4",
+        promise="A write is bounded like its call (`request_timeout` "
+        f"{milliseconds(limit)} here), also where the peer lives: it fails as not sent",
+        fault="a peer that sends all the time and never reads, under a call of 8 MB",
+        rounds=2 * len(times),
+        measured=f"waiting caller: {spread(waited)}; submitted: {spread(submitted)}",
     )
 
 

@@ -24,6 +24,7 @@ def test_nothing_grows_under_faults(tmp_path: Path) -> None:
     assert fates[ANSWERED] > SECONDS
     grown = growth(soaked)
     shown = {name: f"{before:,} → {after:,}" for name, (before, after) in grown.items()}
+    faults = ", ".join(f"{count} of {name}" for name, count in soaked.faults.items())
     shown["memory"] = " → ".join(f"{size / MIB:.1f} MiB" for size in grown["memory"])
     for name, most in {"threads": 1, "descriptors": 4, "blocks": 0.05 * grown["blocks"][0]}.items():
         before, after = grown[name]
@@ -33,7 +34,7 @@ def test_nothing_grows_under_faults(tmp_path: Path) -> None:
         "08 soak",
         promise="Threads, file descriptors and memory stay flat however long it goes on",
         fault=f"{SECONDS:g} s of calls from 4 threads through 2 clients, one for each way of "
-        "reading, under: " + ", ".join(f"{count} of {name}" for name, count in soaked.faults.items()),
+        f"reading, under: {faults}",
         rounds=soaked.faults.total(),
         measured=f"{fates.total():,} calls ({fates[ANSWERED]:,} answered, {fates[LOST]:,} lost "
         f"with `maybe_executed`, the ledgers agree), {soaked.losses:,} lost links; median of the "

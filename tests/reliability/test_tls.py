@@ -14,6 +14,7 @@ from processes import first_line, run_script, running
 
 from mcp_sync import MCPClient
 from mcp_sync.deadline import Deadline
+from reliability.figures import record
 
 SERVER = Path(__file__).with_name("secure_server.py")
 
@@ -70,6 +71,14 @@ def test_no_link_fails_while_both_directions_are_full(url: str, authority_file: 
         flooded += len(received)
     assert flooded > 100 * LINKS, f"{flooded} notifications do not fill the other direction"
     assert answered > 10 * LINKS, f"{answered} calls are no load"
+    record(
+        "10 TLS load",
+        promise="A `wss://` link survives full load in both directions",
+        fault=f"a TLS server floods with notifications while {WRITERS} threads call, "
+        f"{LOAD_S:g} s on each link",
+        rounds=LINKS,
+        measured=f"0 of {LINKS} links lost; {flooded:,} notifications and {answered:,} answers",
+    )
 
 
 FORKING = """
@@ -114,3 +123,12 @@ def test_a_child_connects_anew_and_leaves_its_parents_tls_link_alone(
     url: str, authority_file: Path
 ) -> None:
     assert run_script(FORKING, url, authority_file) == "ten children\n"
+    record(
+        "11 fork TLS",
+        promise="In a forked child the client is fresh, and its parent's link is left alone",
+        fault="`os.fork()` with a TLS link open, a call in flight and a thread waiting for it; the "
+        "child calls, closes and exits",
+        rounds=10,
+        measured="10 children answered on links of their own, the parent answered after each on "
+        "its first link, the call in flight answered at the end",
+    )

@@ -190,6 +190,13 @@ def test_what_is_no_sound_journal_is_refused_and_left_as_it_is(
     assert after == before
 
 
+@pytest.mark.parametrize("make", [Path.touch, _text, _foreign, _newer, Path.mkdir, os.mkfifo])
+def test_beside_a_file_of_another_program_no_lock_is_left(path: Path, make: object) -> None:
+    make(path)  # type: ignore[operator]
+    refusal(path)
+    assert [one.name for one in path.parent.iterdir()] == ["queue.db"]
+
+
 def test_a_file_that_was_cut_off_is_refused_and_left_as_it_is(path: Path) -> None:
     make_journal(path, *(make_row(number, params="x" * 500) for number in range(1, 200)))
     whole = path.read_bytes()

@@ -273,6 +273,7 @@ def test_block_goes_on_when_a_call_leaves_the_queue() -> None:
 
 def test_block_goes_on_as_soon_as_a_call_was_written() -> None:
     """The place is free when the bytes are out, however long the server takes to answer."""
+    rounds = 30
     with (
         Switchboard(nothing) as board,
         client_behind_a_proxy(
@@ -280,25 +281,24 @@ def test_block_goes_on_as_soon_as_a_call_was_written() -> None:
         ) as (client, proxy),
     ):
         proxy.refuse()
-        client.submit("first")
-        entered = threading.Event()
-        seconds: list[Call] = []
-
-        def submit() -> None:
-            entered.set()
-            seconds.append(client.submit("second", timeout=PATIENCE))
-
-        blocked = threading.Thread(target=submit)
-        blocked.start()
-        assert entered.wait(PATIENCE)
+        client.submit("call")
         proxy.accept()
         line = board.line()
-        request = line.request("first")
-        blocked.join(PATIENCE / 2)
-        assert not blocked.is_alive()
-        line.answer(request)
-        line.answer(line.request("second"))
-        assert seconds[0].result(PATIENCE) == {}
+        request = line.request("call")
+        client.submit("call", timeout=None)
+        for _ in range(rounds):
+            blocked = threading.Thread(target=client.submit, args=("call",))
+            blocked.start()
+            while not client._connection.calls.room_wanted:
+                assert blocked.is_alive()
+            line.answer(request)
+            request = line.request("call")  # not answered before the place was taken
+            blocked.join(PATIENCE / 2)
+            assert not blocked.is_alive()
+        for _ in range(2):
+            line.answer(request)
+            request = line.request("call") if client.offline_queue_size else request
+        assert client.drain(PATIENCE)
 
 
 def test_block_ends_when_the_client_is_closed() -> None:

@@ -66,9 +66,13 @@ class Line:
                 while True:
                     self._filler += self.raw.send(bytes(1000))
                     is_full = False
+        # What the peer's kernel may still take leaves no room here.
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
 
     def make_room(self) -> None:
         """Read away what ``fill`` has written."""
+        if self._filler:
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
         self.peer.receive_exactly(self._filler)
         self._filler = 0
 

@@ -65,6 +65,8 @@ class End:
                 while True:
                     self.raw.send(bytes(1000))
                     is_full = False
+        # What the peer's kernel may still take leaves no room here.
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
 
 
 Connect = Callable[..., contextlib.AbstractContextManager[End]]
@@ -247,19 +249,21 @@ class SignallingSocket(socket.socket):
 
 def test_a_signal_handler_does_not_send_a_record_twice(certificates: Any) -> None:
     read: list[bytes] = []
-    with RawPeer(
-        lambda connection: read.append(connection.receive_to_end()), tls=certificates.server
-    ) as peer:
-        with SignallingSocket() as sock:
-            sock.connect((peer.host, peer.port))
-            connection = TlsConnection(sock, certificates.client, "127.0.0.1")
-            before = signal.signal(signal.SIGUSR1, lambda *_: connection.pump() and None)
-            try:
-                connection.do_handshake()
-                for _ in range(3):
-                    connection.send(b"once ")
-            finally:
-                signal.signal(signal.SIGUSR1, before)
-            sock.shutdown(socket.SHUT_WR)
-            peer.wait_for_scripts(1)
+    with (
+        RawPeer(
+            lambda connection: read.append(connection.receive_to_end()), tls=certificates.server
+        ) as peer,
+        SignallingSocket() as sock,
+    ):
+        sock.connect((peer.host, peer.port))
+        connection = TlsConnection(sock, certificates.client, "127.0.0.1")
+        before = signal.signal(signal.SIGUSR1, lambda *_: connection.pump() and None)
+        try:
+            connection.do_handshake()
+            for _ in range(3):
+                connection.send(b"once ")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        sock.shutdown(socket.SHUT_WR)
+        peer.wait_for_scripts(1)
     assert read == [b"once once once "]
