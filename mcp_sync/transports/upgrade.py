@@ -38,6 +38,8 @@ _URL_FOR_THE_LIBRARY = "ws://upgrade.invalid"
 # a Location, which may hold a token, would stand in the text of the library's error.
 _HIDDEN_FROM_THE_LIBRARY = (b"set-cookie:", b"content-length:", b"location:")
 
+REDIRECTS = range(300, 400)
+CLIENT_ERRORS = range(400, 500)
 _TRANSIENT_4XX = frozenset({408, 425, 429})
 
 
@@ -233,14 +235,14 @@ def _refusal(
 ) -> MCPConnectionError:
     """The error for a response that is no upgrade."""
     answer = f"{wait.address} answered the WebSocket upgrade with HTTP {status}"
-    if 300 <= status < 400:
+    if status in REDIRECTS:
         target = mask_url(location or "nowhere")
         return MCPConnectionRejected(
             f"{answer}, a redirect to {shorten(target)}; redirects are not followed: give the "
             "final ws:// or wss:// URL",
             status=status,
         )
-    if 400 <= status < 500 and status not in _TRANSIENT_4XX:
+    if status in CLIENT_ERRORS and status not in _TRANSIENT_4XX:
         return MCPConnectionRejected(
             f"{answer}{_HINTS.get(status, '')}",
             status=status,

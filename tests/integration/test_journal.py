@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from journals import rows_on_disk, run_child
+from journals import make_journal, make_row, rows_on_disk, run_child
 from mcp_sync import (
     CompareblocksClient,
     JournalSettings,
@@ -284,8 +284,11 @@ def test_however_a_process_ends_its_queue_is_kept(path: Path, end: str) -> None:
     assert [json.loads(row.params) for row in read_rows(str(path))] == [{"k": 1}]
 
 
-def test_a_client_that_never_connected_lets_go_of_the_journal_at_exit(path: Path) -> None:
-    run_child("import sys, mcp_sync\nmcp_sync.MCPClient(journal=sys.argv[1])", path)
+def test_a_client_that_never_connected_puts_the_journal_in_order_at_exit(path: Path) -> None:
+    make_journal(path, make_row(1, sent=1))
+    script = "import sys, mcp_sync\nclient = mcp_sync.MCPClient(journal=sys.argv[1])\n"
+    run_child(script + "print(client.recovered())", path)
+    assert read_rows(str(path)) == []
     assert sorted(one.name for one in path.parent.iterdir()) == ["queue.db", "queue.db-lock"]
 
 

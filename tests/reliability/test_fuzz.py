@@ -19,6 +19,7 @@ from mcp_sync.protocol.messages import Broken, classify, decode
 from mcp_sync.testing import PeerConnection, RawPeer, WebSocketPeer, encode_frame
 from mcp_sync.transports.base import LinkDown
 from mcp_sync.transports.websocket import WebSocketSettings, WebSocketTransport
+from reliability.figures import record
 
 EXAMPLES = int(os.environ.get("MCP_SYNC_FUZZ_EXAMPLES", "10000"))
 PATIENCE_S = 5.0
@@ -37,14 +38,24 @@ JSON = st.recursive(
     max_leaves=12,
 )
 
+
+def note(name: str, fault: str, outcome: str) -> None:
+    record(
+        f"12 fuzz {name}",
+        promise="Whatever a peer sends ends in a message or in an error of ours, and leaks nothing",
+        fault=f"Hypothesis: {fault}",
+        rounds=EXAMPLES,
+        measured=outcome,
+    )
+
+
 MEMBERS = st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error"])
 
 
-@pytest.mark.timeout(600)
 @fuzzed
 @given(st.dictionaries(MEMBERS, JSON) | JSON)
 @example({"id": True, "result": {}})
-def test_every_json_value_is_a_message_or_refused_with_a_rule(value: object) -> None:
+def take_json_value(value: object) -> None:
     text = json.dumps(value)
     try:
         raw = decode(text)
@@ -58,13 +69,24 @@ def test_every_json_value_is_a_message_or_refused_with_a_rule(value: object) -> 
 
 
 @pytest.mark.timeout(600)
+def test_every_json_value_is_a_message_or_refused_with_a_rule() -> None:
+    take_json_value()
+    note("values", "JSON values as messages", "each was a message or refused with a rule")
+
+
 @fuzzed
 @given(st.text(max_size=60))
 @example("[" * 100_000)
 @example("1" * 10_000)
-def test_every_text_is_json_or_refused_with_a_rule(text: str) -> None:
+def take_text(text: str) -> None:
     with contextlib.suppress(MCPProtocolError):
         classify(decode(text))
+
+
+@pytest.mark.timeout(600)
+def test_every_text_is_json_or_refused_with_a_rule() -> None:
+    take_text()
+    note("texts", "texts as messages", "each was JSON or refused with a rule")
 
 
 FRAMES = st.lists(
@@ -141,6 +163,7 @@ def test_every_stream_of_frames_ends_in_messages_and_a_lost_link() -> None:
                 transport.release()
 
         feed()
+    note("frames", "frames, well-made and broken, over real sockets", "each stream ended in a loss")
 
 
 @pytest.mark.timeout(900)
@@ -168,3 +191,4 @@ def test_every_answer_to_the_upgrade_but_the_right_one_is_a_connection_error() -
                 transport.release()
 
         answer()
+    note("handshake", "answers to the upgrade, over real sockets", "each ended in a refused dial")

@@ -34,6 +34,10 @@ def loaded() -> set[str]:
     return modules_after("import mcp_sync")
 
 
+def test_a_client_without_a_journal_does_not_load_sqlite() -> None:
+    assert "sqlite3" not in modules_after("import mcp_sync; mcp_sync.MCPClient()")
+
+
 @pytest.mark.parametrize("name", UNWANTED)
 def test_importing_the_package_does_not_load(name: str, loaded: set[str]) -> None:
     assert "mcp_sync" in loaded

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from calls_made import make_call
 from journals import make_journal, make_row, rows_on_disk
 from mcp_sync import JournalSettings, MCPClient
 from mcp_sync.connection.call import Call
@@ -161,6 +162,28 @@ def test_a_call_that_may_be_repeated_is_journaled_once_it_is_queued_again(path: 
         wait_until_empty(path)
 
 
+def test_a_call_whose_link_broke_before_its_first_byte_is_journaled_first(path: Path) -> None:
+    with Switchboard() as board, through_a_proxy(board, path) as (client, proxy):
+        client.initialize()
+        connection, sender = client._connection, client._connection._sender
+        call = make_call(connection, "tools/call", params='{"k":1}', watched=True)
+        link = sender._claim(call, may_block=False)
+        assert link is not None
+        diary = Diary(client)
+        proxy.refuse()
+        proxy.cut("rst")
+        diary.wait_for("disconnected")
+        assert keys(path) == []
+        assert not sender.write(link, call)
+        assert keys(path) == [1]
+        assert client.offline_queue_size == 1
+        proxy.accept()
+        board.line()
+        line = board.line()
+        line.answer(line.request("tools/call"))
+        assert call.result(PATIENCE) == {}
+
+
 def test_a_refused_call_leaves_nothing(path: Path) -> None:
     with offline(path, offline_queue_limit=1) as client:
         client.submit("tools/call", {"k": 1})
@@ -180,6 +203,8 @@ def test_the_oldest_leaves_the_disk_before_it_is_told_that_it_gave_way(path: Pat
         oldest = client.submit("tools/call", {"k": 1})
         newest = client.submit("tools/call", {"k": 2})
         assert isinstance(oldest.exception(0), MCPQueueFullError)
+        assert oldest.entry is not None
+        assert oldest.entry.is_gone  # by whoever told it, not by a sweep after that
         assert keys(path) == [2]
         assert not newest.done()
 

@@ -210,6 +210,17 @@ def test_a_file_that_was_cut_off_is_refused_and_left_as_it_is(path: Path) -> Non
     JournalFile.open(str(path)).close()
 
 
+def test_a_cut_where_nothing_is_kept_is_noticed_as_well(path: Path) -> None:
+    make_journal(path, *(make_row(number, params="x" * 500) for number in range(1, 200)))
+    file = JournalFile.open(str(path))
+    file.write(gone=range(20, 200))
+    file.close()
+    cut_off = path.read_bytes()[:-10]
+    path.write_bytes(cut_off)
+    assert "is no number of whole pages" in refusal(path)
+    assert path.read_bytes() == cut_off
+
+
 def test_random_bytes_in_the_middle_are_never_taken_for_calls(path: Path) -> None:
     rows = [make_row(number, params=f'"{"x" * 700}"') for number in range(1, 120)]
     make_journal(path, *rows)
@@ -516,8 +527,3 @@ def test_a_journal_that_is_not_there_is_not_made_by_reading(path: Path) -> None:
         with pytest.raises(MCPConfigurationError, match="is not there"):
             look(str(path))
     assert contents(path.parent) == {}
-
-
-def test_sqlite_is_not_loaded_by_clients_without_a_journal() -> None:
-    script = "import sys, mcp_sync; mcp_sync.MCPClient(); print('sqlite3' in sys.modules)"
-    assert run_child(script) == "False\n"

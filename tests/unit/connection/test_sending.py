@@ -273,32 +273,33 @@ def test_block_goes_on_when_a_call_leaves_the_queue() -> None:
 
 def test_block_goes_on_as_soon_as_a_call_was_written() -> None:
     """The place is free when the bytes are out, however long the server takes to answer."""
-    rounds = 30
+    drainer, blocked_one = 1, 1
     with (
         Switchboard(nothing) as board,
         client_behind_a_proxy(
-            board, CompareblocksClient, overflow="block", offline_queue_limit=1
+            board, CompareblocksClient, overflow="block", offline_queue_limit=2
         ) as (client, proxy),
     ):
         proxy.refuse()
-        client.submit("call")
+        calls = [client.submit("call"), client.submit("call")]
         proxy.accept()
         line = board.line()
         request = line.request("call")
-        client.submit("call", timeout=None)
-        for _ in range(rounds):
-            blocked = threading.Thread(target=client.submit, args=("call",))
+        calls.append(client.submit("call"))
+        for _ in range(20):
+            blocked = threading.Thread(target=lambda: calls.append(client.submit("call")))
             blocked.start()
-            while not client._connection.calls.room_wanted:
+            while client._connection.calls.room_wanted < drainer + blocked_one:
                 assert blocked.is_alive()
             line.answer(request)
-            request = line.request("call")  # not answered before the place was taken
+            request = line.request("call")  # and is not answered before the place is taken
             blocked.join(PATIENCE / 2)
             assert not blocked.is_alive()
         for _ in range(2):
             line.answer(request)
-            request = line.request("call") if client.offline_queue_size else request
-        assert client.drain(PATIENCE)
+            request = line.request("call")
+        line.answer(request)
+        assert [call.result(PATIENCE) for call in calls] == [{}] * 23
 
 
 def test_block_ends_when_the_client_is_closed() -> None:
