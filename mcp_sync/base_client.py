@@ -19,7 +19,7 @@ from .config import ClientConfig, OfflineMode, check_plain_authorization
 from .connection.call import Call, CallSpec
 from .connection.connection import Connection
 from .connection.dispatcher import Dispatcher
-from .connection.resolver import resolve
+from .connection.resolver import LookUp
 from .deadline import Deadline
 from .offline import OfflineResponse
 from .process_hooks import track
@@ -594,7 +594,8 @@ def _make_transport(config: ClientConfig) -> Transport:
         ssl_context=config.ssl_context,
         max_message_size=config.max_message_size,
     )
-    return WebSocketTransport(settings, resolve)
+    look_up = LookUp()
+    return WebSocketTransport(settings, look_up.resolve, look_up.abort)
 
 
 def _abandon(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Name resolution that a deadline can end: ``getaddrinfo`` itself cannot be interrupted."""
+"""Name resolution that a deadline or an abort ends: ``getaddrinfo`` cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -8,48 +8,64 @@ import socket
 from ..deadline import Deadline
 from .worker import start_worker
 
-__all__ = ["resolve"]
+__all__ = ["LookUp", "resolve"]
 
 _Rows = list[tuple[int, int, int, str, tuple[object, ...]]]
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> _Rows:
-    """Resolve a host name in a worker that is abandoned when the deadline is over.
+class LookUp:
+    """One look-up of a host name. ``abort`` is for any thread, a signal handler included."""
 
-    Args:
-        host: a name or a literal address.
-        port: the port to put into each row.
-        deadline: until when to wait.
+    def __init__(self) -> None:
+        # Of all queues, this one may be put to by a signal handler that interrupts a put.
+        self._answers: queue.SimpleQueue[_Rows | OSError | None] = queue.SimpleQueue()
 
-    Returns:
-        The rows of ``socket.getaddrinfo`` for stream sockets, in the system's order.
+    def abort(self) -> None:
+        """End the look-up that is under way, or else the one that comes."""
+        self._answers.put(None)
 
-    Raises:
-        OSError: the name does not resolve.
-        TimeoutError: the deadline was over first.
-    """
-    if deadline.is_over():
-        raise TimeoutError(f"no time was left to resolve {host}")
-    answers: queue.SimpleQueue[_Rows | OSError] = queue.SimpleQueue()
+    def resolve(self, host: str, port: int, deadline: Deadline) -> _Rows:
+        """Resolve a host name in a worker that is abandoned at the deadline or an abort.
 
-    def look_up() -> None:
+        Args:
+            host: a name or a literal address.
+            port: the port to put into each row.
+            deadline: until when to wait.
+
+        Returns:
+            The rows of ``socket.getaddrinfo`` for stream sockets, in the system's order.
+
+        Raises:
+            OSError: the name does not resolve, or ``abort`` was called.
+            TimeoutError: the deadline was over first.
+        """
+        if deadline.is_over():
+            raise TimeoutError(f"no time was left to resolve {host}")
+        worker = start_worker("mcp-resolver", lambda: self._look_up(host, port))
+        try:
+            answer = self._answers.get(timeout=deadline.remaining())
+        except queue.Empty:
+            raise TimeoutError(f"resolving {host} took longer than the deadline") from None
+        if answer is None:
+            raise OSError(f"resolving {host} was aborted")
+        worker.join(deadline.remaining())
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def _look_up(self, host: str, port: int) -> None:
         try:
             rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put(
+            self._answers.put(
                 [(family, kind, number, name, at) for family, kind, number, name, at in rows]
             )
         except OSError as error:
-            answers.put(error)
+            self._answers.put(error)
         except UnicodeError as error:
             # The idna codec raises this for an impossible name, such as a label over 63 bytes.
-            answers.put(OSError(f"not a host name: {error}"))
+            self._answers.put(OSError(f"not a host name: {error}"))
 
-    worker = start_worker("mcp-resolver", look_up)
-    try:
-        answer = answers.get(timeout=deadline.remaining())
-    except queue.Empty:
-        raise TimeoutError(f"resolving {host} took longer than the deadline") from None
-    worker.join(deadline.remaining())
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
+
+def resolve(host: str, port: int, deadline: Deadline) -> _Rows:
+    """Resolve a host name within a deadline; see ``LookUp.resolve``."""
+    return LookUp().resolve(host, port, deadline)

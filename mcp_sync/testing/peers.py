@@ -385,7 +385,7 @@ class WebSocketPeer(_Server[WebSocketConnection]):
             try:
                 connection.read_request()
                 connection.accept_upgrade(self._headers)
-            except (EOFError, ConnectionError):
+            except (EOFError, ConnectionError, ssl.SSLEOFError):
                 return  # The client has gone before it was one, which is its right.
             script(connection)
 

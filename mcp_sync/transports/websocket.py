@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 import websocket
@@ -87,12 +87,20 @@ class WebSocketTransport(Transport):
 
     Args:
         settings: where and how to dial.
-        resolve: resolves the host; whoever aborts the transport must end it, too.
+        resolve: resolves the host.
+        end_resolving: ends that from any thread; called when the transport is aborted. None where
+            nothing can end it.
     """
 
-    def __init__(self, settings: WebSocketSettings, resolve: Resolver) -> None:
+    def __init__(
+        self,
+        settings: WebSocketSettings,
+        resolve: Resolver,
+        end_resolving: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._resolve = resolve
+        self._end_resolving = end_resolving
         self._pipe = SelfPipe()
         self._stream: ByteStream | None = None
         self._frames: FrameBuffer | None = None
@@ -307,6 +315,8 @@ class WebSocketTransport(Transport):
     def abort(self) -> None:
         """See ``Transport.abort``."""
         self._pipe.abort()
+        if self._end_resolving is not None:
+            self._end_resolving()
         if self._stream is not None:
             self._stream.shutdown()
 

@@ -10,7 +10,7 @@ from mcp_sync import MCPClient, MCPConnectionLost, MCPMessageTooLarge
 from mcp_sync.embedded import ServerProcess
 from reliability import cutting, killing, rude, soaking
 from reliability.clients import ANSWERED, MODES
-from reliability.dripping import DRIPS, dial_times
+from reliability.dripping import DRIPS, dial_times, lost_names
 from reliability.figures import load
 from reliability.judging import Herd, judge
 from reliability.page import PAGE, render
@@ -71,6 +71,13 @@ def test_a_write_to_a_peer_that_never_reads_is_bounded(client_type: type[MCPClie
 @pytest.mark.parametrize("name", DRIPS)
 def test_a_slow_server_does_not_stretch_a_dial(client_type: type[MCPClient], name: str) -> None:
     assert max(dial_times(client_type, DRIPS[name], 200 * MS, dials=2)) <= 200 * MS + SLACK
+
+
+@both_modes
+def test_a_name_server_does_not_stretch_a_dial(client_type: type[MCPClient]) -> None:
+    failed, closed = lost_names(client_type, 200 * MS, dials=2)
+    assert max(failed) <= 200 * MS + SLACK
+    assert max(closed) <= CLOSING
 
 
 @both_modes

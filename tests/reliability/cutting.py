@@ -177,13 +177,19 @@ def _some(waiting: queue.SimpleQueue[Cut]) -> Iterator[Cut]:
 
 
 def _play_one(cut: Cut, proxy: FaultProxy) -> Round:
+    before = len(proxy.connections)
     proxy.cut_next(cut.how, cut.direction, cut.after)
     extra: dict[str, Any] = HEARTBEAT if cut.how == "blackhole" else {}
     client = MODES.get(cut.way, MCPClient)(proxy.url(), max_replays=MAX_REPLAYS, **QUICK, **extra)
-    if extra:
+
+    def relax(_: object) -> None:
         # There is one black hole in a round: a second would be that of a busy machine.
-        for event in ("failed", "disconnected"):
-            client.on(event, lambda _: client.configure(**RELAXED))
+        if len(proxy.connections) > before:
+            client.configure(**RELAXED)
+
+    if extra:
+        client.on("failed", relax)
+        client.on("disconnected", relax)
     key = _key(cut.number)
     begun = time.monotonic()
     try:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mcp_sync import MCPClient
@@ -19,7 +20,7 @@ from reliability.clients import PATIENCE, QUICK
 from scenes import Inbox, read_request
 from timing import MS
 
-__all__ = ["DRIPS", "dial_times"]
+__all__ = ["DRIPS", "dial_times", "lost_names"]
 
 TEXT: Final = 0x1
 
@@ -102,3 +103,59 @@ def dial_times(
         finally:
             client.close()
     return took.items()[:dials]
+
+
+@contextlib.contextmanager
+def _no_name_is_resolved() -> Iterator[Inbox]:
+    """Have ``getaddrinfo`` not return, as with a name server that never answers.
+
+    Yields:
+        What it was asked.
+    """
+    asked, over = Inbox(), threading.Event()
+    original = socket.getaddrinfo
+
+    def hang(*_: object, **__: object) -> list[tuple[object, ...]]:
+        asked(None)
+        over.wait(PATIENCE)
+        raise socket.gaierror(socket.EAI_AGAIN, "the name server did not answer")
+
+    socket.getaddrinfo = hang  # type: ignore[assignment]
+    try:
+        yield asked
+    finally:
+        socket.getaddrinfo = original
+        over.set()
+
+
+def lost_names(
+    client_type: type[MCPClient], connect_timeout: float, dials: int
+) -> tuple[list[float], list[float]]:
+    """Have names dialed that are never resolved.
+
+    Args:
+        client_type: of the client.
+        connect_timeout: of the client, in seconds.
+        dials: how many clients dial, one after the other.
+
+    Returns:
+        Seconds until each dial had failed, and that ``close()`` took in the middle of another.
+    """
+    failed, closed = [], []
+    with _no_name_is_resolved() as asked:
+        for number in range(dials):
+            client = client_type(
+                "ws://server.invalid:80",
+                connect_timeout=connect_timeout,
+                reconnect_attempts=0,
+                reconnect_delay=60.0,
+            )
+            begun = time.monotonic()
+            assert client.connect(PATIENCE) is False
+            failed.append(time.monotonic() - begun)
+            client.reconnect()
+            assert asked.wait_for(lambda names, most=2 * number: len(names) > most + 1, PATIENCE)  # type: ignore[misc]
+            begun = time.monotonic()
+            client.close()
+            closed.append(time.monotonic() - begun)
+    return failed, closed

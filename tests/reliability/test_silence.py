@@ -6,8 +6,9 @@ import pytest
 
 from mcp_sync import MCPClient
 from reliability.clients import MODES
-from reliability.dripping import DRIPS, dial_times
+from reliability.dripping import DRIPS, dial_times, lost_names
 from reliability.figures import milliseconds, record, spread
+from reliability.recovering import CLOSING
 from reliability.silence import (
     SLACK,
     Pulse,
@@ -121,6 +122,27 @@ def test_no_server_stretches_a_dial() -> None:
         fault="a server that " + ", ".join(DRIPS) + ", one byte in 20 ms; it measures itself",
         rounds=sum(map(len, times.values())),
         measured="; ".join(f"{name}: {spread(of_one)}" for name, of_one in times.items()),
+    )
+
+
+@pytest.mark.timeout(120)
+def test_no_name_server_stretches_a_dial() -> None:
+    limit, dials = 500 * MS, 10
+    failed, closed = [], []
+    for client_type in MODES.values():
+        of_dials, of_closes = lost_names(client_type, limit, dials)
+        failed += of_dials
+        closed += of_closes
+    assert max(failed) <= limit + SLACK
+    assert max(closed) <= CLOSING
+    record(
+        "03 slow dial 2",
+        promise=f"`connect_timeout` ({milliseconds(limit)} here) covers the look-up of the name, "
+        "and `close()` does not wait for it",
+        fault="`getaddrinfo` replaced by one that does not return, as with a name server that "
+        "never answers",
+        rounds=len(failed) + len(closed),
+        measured=f"dial given up after: {spread(failed)}; closed in: {spread(closed)}",
     )
 
 

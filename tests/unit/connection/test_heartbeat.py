@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
+from calls_made import make_connection
 from mcp_sync import MCPClient
+from mcp_sync.connection.heartbeat import Heartbeat, _Pulse
 from mcp_sync.connection.link import Link
 from mcp_sync.errors import MCPClosedError, MCPConnectionLost, MCPTimeoutError
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
@@ -183,35 +185,34 @@ def test_a_peer_that_stops_reading_during_a_write_is_found() -> None:
 
 
 def test_a_slow_write_that_makes_progress_is_no_silence() -> None:
-    """The peer takes a little every now and then, and says nothing."""
-    size, sip_size = 5 << 20, 16 << 10
-    interval, timeout = 20 * MS, 400 * MS
+    """The way is slow, the peer takes what comes and says nothing before it has all."""
+    interval, timeout = 20 * MS, 500 * MS
 
-    def sip(connection: WebSocketConnection) -> None:
+    def take(connection: WebSocketConnection) -> None:
         shake_hands(connection)
-        taken = 0
-        while taken < size:
-            taken += len(connection.receive(sip_size))
-            threading.Event().wait(2 * MS)  # it is slow, and that is all
+        while connection.read_frame().opcode == PING:
+            pass
 
-    with WebSocketPeer(sip) as peer:
+    with WebSocketPeer(take) as peer, FaultProxy("127.0.0.1", peer.port) as proxy:
         client = MCPClient(
-            peer.url, 0, heartbeat_interval=interval, heartbeat_timeout=timeout, **FAST
+            proxy.url(), 0, heartbeat_interval=interval, heartbeat_timeout=timeout, **FAST
         )
         client.connect()
         client.initialize()
         shrink_send_buffer(client)
+        # It holds 256 KiB at a time, so that this makes 4 MiB/s of it.
+        proxy.delay(64 * MS)
         began = time.monotonic()
         with pytest.raises(MCPConnectionLost) as caught:
-            client.request("big", {"text": "x" * size}, timeout=4 * PATIENCE)
+            client.request("big", {"text": "x" * (4 << 20)}, timeout=4 * PATIENCE)
         assert caught.value.maybe_executed, "the peer ended the link after it had taken all"
         assert time.monotonic() - began > interval + timeout
         client.close()
 
 
 def test_a_ping_that_a_busy_writer_kept_back_is_no_silence_of_the_peer() -> None:
-    """The write ends, the peer works on without a word: it is pinged anew and answers that."""
-    timeout = 700 * MS
+    """The write ends, the peer works on without a word: it is pinged soon and answers that."""
+    interval, timeout = 700 * MS, 600 * MS
 
     def work(connection: WebSocketConnection) -> None:
         shake_hands(connection)
@@ -221,7 +222,7 @@ def test_a_ping_that_a_busy_writer_kept_back_is_no_silence_of_the_peer() -> None
 
     with WebSocketPeer(work) as peer, FaultProxy("127.0.0.1", peer.port) as proxy:
         client = MCPClient(
-            proxy.url(), 0, heartbeat_interval=20 * MS, heartbeat_timeout=timeout, **FAST
+            proxy.url(), 0, heartbeat_interval=interval, heartbeat_timeout=timeout, **FAST
         )
         writing = threading.Thread(
             target=lambda: pytest.raises(
@@ -231,18 +232,45 @@ def test_a_ping_that_a_busy_writer_kept_back_is_no_silence_of_the_peer() -> None
         try:
             client.connect()
             client.initialize()
-            link = shrink_send_buffer(client)
+            shrink_send_buffer(client)
             proxy.pause("to_server")
             writing.start()
-            until(lambda: link.transport.is_writing() and link.transport.bytes_sent > 1 << 16)
-            threading.Event().wait(60 * MS)  # for a ping to become due in the middle of the write
+            heartbeat = client._connection._heartbeat
+            until(lambda: heartbeat._pulse is not None and heartbeat._pulse.asked_at is not None)
+            assert client.get_connection_stats().heartbeat.pings_sent == 0
             proxy.resume()
-            until(lambda: client.get_connection_stats().heartbeat.pongs >= 4)
+            until(lambda: client.get_connection_stats().heartbeat.pongs >= 1)
             threading.Event().wait(timeout)  # for a verdict that counts from the ping kept back
             assert client.get_connection_stats().losses.count == 0
         finally:
             client.close()
         writing.join(PATIENCE)
+
+
+def test_a_late_first_look_is_followed_by_a_second_one_before_the_verdict() -> None:
+    """After a suspension the pongs wait in the kernel, and the reader needs a moment."""
+    timeout = 2.0
+    connection = make_connection(heartbeat_timeout=timeout)
+    transport = connection._make_transport(connection.gate.config)
+    link = Link(1, transport, connection.dialect)
+    reports: list[str] = []
+    heartbeat = Heartbeat(
+        connection.gate,
+        connection.calls,
+        lambda _, down: reports.append(down.cause),
+        lambda: False,
+        connection.close,
+    )
+    now = time.monotonic()
+    pulse = _Pulse(link, now + 100)
+    pulse.asked_at = now - 3600
+    again = heartbeat._check(pulse, now)
+    assert now + 0.2 <= again <= now + timeout
+    assert reports == []
+    heartbeat._check(pulse, again - 0.01)
+    assert reports == []
+    heartbeat._check(pulse, again)
+    assert reports == ["no byte from the server within 2 s of a ping"]
 
 
 def test_the_heartbeat_lives_through_a_fault_and_a_log_handler_that_raises() -> None:
@@ -307,9 +335,8 @@ def test_a_forgotten_client_that_was_closed_warns_of_nothing() -> None:
 def test_a_suspended_process_does_not_take_its_own_absence_for_the_peers_silence() -> None:
     """The pongs wait in the kernel; whoever wakes first, the link is looked at twice."""
     program = """
-import sys, threading
+import sys
 from mcp_sync import MCPClient
-from mcp_sync.connection.link import Link
 client = MCPClient(sys.argv[1], heartbeat_interval=0.02, heartbeat_timeout=0.4)
 client.connect()
 client.initialize()

@@ -289,6 +289,13 @@ def test_without_offline_mode_the_wait_for_the_connection_is_bounded() -> None:
 # Waking
 
 
+def planned_dial(client: MCPClient) -> float:
+    with client._connection.gate.lock:
+        planned = client._connection.life._dial_at
+    assert planned is not None
+    return planned
+
+
 def test_a_call_wakes_the_dialer_at_most_once_per_reconnect_delay() -> None:
     with WebSocketPeer(refuse_upgrade(503), upgrade=False) as peer:
         client = MCPClient(peer.url, 100, reconnect_delay=SLOW, max_reconnect_delay=SLOW)
@@ -297,8 +304,9 @@ def test_a_call_wakes_the_dialer_at_most_once_per_reconnect_delay() -> None:
         diary.wait_for("failed")
         client.submit("ping")
         diary.wait_for("failed", 2)
+        planned = planned_dial(client)
         calls = [client.submit("ping") for _ in range(20)]
-        assert client.get_connection_state() == "failed"
+        assert planned_dial(client) == planned
         assert peer.connections == 2
         assert not any(call.done() for call in calls)
         client.close()
@@ -336,9 +344,11 @@ def test_a_server_that_asked_to_wait_is_not_dialed_sooner_by_a_call() -> None:
         event = diary.wait_for("failed")
         # What the server asked for, and the usual jitter on top.
         assert 100 <= event.context["next_delay"] <= 100 + FAST["max_reconnect_delay"]
+        planned = planned_dial(client)
         for _ in range(3):
             client.submit("ping")
         client.configure(max_reconnect_delay=1 * MS)
+        assert planned_dial(client) == planned
         assert peer.connections == 1
         client.reconnect()
         diary.wait_for("failed", 2)

@@ -22,7 +22,7 @@ from timing import MS
 
 BOUND = 10_000 * MS
 SOON = 1000 * MS
-BIG = 16_000_000
+BIG = 12_000_000
 MAIN_THREAD = threading.main_thread().ident or 0
 TEXT, PONG = 0x1, 0xA
 

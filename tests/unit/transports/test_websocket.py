@@ -31,7 +31,7 @@ from timing import MS
 
 BOUND = 10_000 * MS
 SOON = 1000 * MS
-BIG = 16_000_000
+BIG = 12_000_000
 """More bytes than the kernel's buffers on both sides may grow to."""
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
