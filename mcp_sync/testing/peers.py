@@ -78,15 +78,15 @@ class PeerConnection:
         Raises:
             EOFError: the stream ended before.
         """
-        data = b""
-        while marker not in data:
-            part = self.receive()
+        data = bytearray()
+        while (at := data.find(marker, max(0, len(data) - RECEIVE_SIZE - len(marker)))) < 0:
+            part = self.receive(RECEIVE_SIZE)
             if not part:
                 raise EOFError(f"the stream ended before {marker!r}")
             data += part
-        end = data.index(marker) + len(marker)
-        self._received = data[end:] + self._received
-        return data[:end]
+        end = at + len(marker)
+        self._received = bytes(data[end:]) + self._received
+        return bytes(data[:end])
 
     def receive_to_end(self) -> bytes:
         """All bytes until the other side ends the stream, by a FIN or by a reset."""

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_sync import MCPClient, MCPConnectionLost, MCPMessageTooLarge
 from mcp_sync.embedded import ServerProcess
-from reliability import cutting, killing, rude, soaking
+from reliability import cutting, floods, killing, rude, soaking
 from reliability.clients import ANSWERED, MODES
 from reliability.dripping import DRIPS, dial_times, lost_names
 from reliability.figures import load
@@ -112,15 +112,15 @@ def test_strange_messages_harm_neither_link_nor_call(client_type: type[MCPClient
 @both_modes
 def test_garbage_ends_a_link_and_never_the_client(client_type: type[MCPClient]) -> None:
     for seed in range(10):
-        outcome = rude.garbage_after_the_upgrade(client_type, seed)
+        outcome = floods.garbage_after_the_upgrade(client_type, seed)
         assert isinstance(outcome, MCPConnectionLost | MCPMessageTooLarge)
-        first = rude.garbage_before_the_upgrade(client_type, seed)
+        first = floods.garbage_before_the_upgrade(client_type, seed)
         assert first == {"method": "first", "params": None}
 
 
 @both_modes
 def test_a_flood_of_pings_blocks_nobody(client_type: type[MCPClient]) -> None:
-    flood = rude.ping_flood(client_type, 5000)
+    flood = floods.ping_flood(client_type, 5000)
     assert flood.answered
     assert int(flood.last) == 4999
     assert flood.peak < 16 * MIB

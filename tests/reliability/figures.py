@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from reliability.page import show
+
 __all__ = ["FILE", "load", "milliseconds", "record", "spread"]
 
 FILE: Final = Path(__file__).parent / "figures.json"
@@ -28,7 +30,7 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def record(name: str, *, promise: str, fault: str, rounds: int, measured: str) -> None:
-    """Put down a row, in place of an earlier one of this name.
+    """Put down a row, in place of an earlier one of this name, and show it on the page.
 
     Args:
         name: of the row; rows are shown in the order of their names.
@@ -53,6 +55,7 @@ def record(name: str, *, promise: str, fault: str, rounds: int, measured: str) -
     draft = FILE.with_suffix(".draft")
     draft.write_text(text + "\n", encoding="utf-8")
     draft.replace(FILE)
+    show(rows)
 
 
 def milliseconds(seconds: float) -> str:

@@ -1,15 +1,12 @@
-"""``python -m reliability.page``: put the table of the figures into ``docs/reliability.md``."""
+"""The table of the figures in ``docs/reliability.md``."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from reliability.figures import load
-
-__all__ = ["PAGE", "main", "render"]
+__all__ = ["PAGE", "render", "show"]
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 
@@ -17,7 +14,7 @@ BEGIN: Final = "<!-- figures: begin -->"
 END: Final = "<!-- figures: end -->"
 
 HEAD: Final = (
-    "| promise | how the fault is injected | rounds | measured | when, with what |\n"
+    "| promise | how the fault is injected | rounds | measured | when, by |\n"
     "|---|---|---|---|---|\n"
 )
 
@@ -31,22 +28,20 @@ def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
     """
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    table = HEAD + "".join(_row(rows[name]) for name in sorted(rows))
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+    machines = sorted({row["machine"] for row in rows.values()})
+    table = HEAD + "".join(_row(rows[name], len(machines) > 1) for name in sorted(rows))
+    return f"{before}{BEGIN}\n\nMeasured on {' and '.join(machines)}.\n\n{table}\n{END}{after}"
 
 
-def _row(row: Mapping[str, Any]) -> str:
-    when = f"{row['date']}, {row['machine']}, `{row['command']}`"
+def _row(row: Mapping[str, Any], names_machine: bool) -> str:
+    when = f"{row['date']}, `{row['command']}`"
+    if names_machine:
+        when += f", {row['machine']}"
     cells = [row["promise"], row["fault"], f"{row['rounds']:,}", row["measured"], when]
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
 
 
-def main() -> int:
-    """Render the page in place."""
+def show(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put these rows into the page."""
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(render(page, load()), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    PAGE.write_text(render(page, rows), encoding="utf-8")

@@ -8,9 +8,6 @@ as good as new.
 from __future__ import annotations
 
 import contextlib
-import json
-import random
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -37,12 +34,10 @@ __all__ = [
     "STRANGE_MESSAGES",
     "Ended",
     "Expected",
-    "Flood",
     "Twice",
-    "garbage_after_the_upgrade",
-    "garbage_before_the_upgrade",
-    "ping_flood",
+    "calling",
     "play",
+    "serve",
     "survive",
     "twice",
 ]
@@ -207,13 +202,14 @@ STRANGE_MESSAGES: Final[dict[str, str]] = {
 """Texts that are no sensible message, and harm neither the link nor the call that waits."""
 
 
-def _serve(connection: WebSocketConnection) -> None:
+def serve(connection: WebSocketConnection) -> None:
+    """The script of a well-made server."""
     shake_hands(connection)
     echo_all(connection)
 
 
 @contextlib.contextmanager
-def _calling(
+def calling(
     client_type: type[MCPClient], url: str, **settings: Any
 ) -> Iterator[tuple[MCPClient, Callable[[str], Any]]]:
     """A client, and a function that makes a call that may not be repeated."""
@@ -243,8 +239,8 @@ def play(client_type: type[MCPClient], act: Act) -> Ended:
         told(_close_code(connection))
 
     with (
-        WebSocketPeer(be_rude, _serve, patience=PATIENCE) as peer,
-        _calling(client_type, peer.url) as (client, call),
+        WebSocketPeer(be_rude, serve, patience=PATIENCE) as peer,
+        calling(client_type, peer.url) as (client, call),
     ):
         tracemalloc.start()
         try:
@@ -284,104 +280,12 @@ def survive(client_type: type[MCPClient], texts: list[str]) -> int:
         connection.receive_to_end()
 
     with (
-        WebSocketPeer(be_strange, _serve, patience=PATIENCE) as peer,
-        _calling(client_type, peer.url) as (client, call),
+        WebSocketPeer(be_strange, serve, patience=PATIENCE) as peer,
+        calling(client_type, peer.url) as (client, call),
     ):
         for text in texts:
             assert call("call") == {"after": len(text)}, text[:80]
         return client.get_connection_stats().link.generation
-
-
-def garbage_after_the_upgrade(client_type: type[MCPClient], seed: int) -> Any:
-    """Have random bytes sent where an answer should come; the outcome of the call."""
-    chance = random.Random(seed)
-    # Most random bytes are refused at once; every second time the first frame's head is plausible.
-    head = bytes([chance.choice((0x81, 0x01, 0x88, 0x89, 0x8A))]) if seed % 2 else b""
-    garbage = head + chance.randbytes(4096)
-
-    def babble(connection: WebSocketConnection) -> None:
-        shake_hands(connection)
-        read_request(connection)
-        with contextlib.suppress(OSError):
-            connection.send(garbage)
-            connection.finish()
-        connection.receive_to_end()
-
-    return _then_the_next(client_type, WebSocketPeer(babble, _serve, patience=PATIENCE))
-
-
-def garbage_before_the_upgrade(client_type: type[MCPClient], seed: int) -> Any:
-    """Have random bytes sent instead of an HTTP response; the outcome of the call."""
-    garbage = random.Random(seed).randbytes(4096)
-
-    def babble(connection: WebSocketConnection) -> None:
-        connection.read_request()
-        with contextlib.suppress(OSError):
-            connection.send(garbage)
-            connection.finish()
-        connection.receive_to_end()
-
-    def upgrade_and_serve(connection: WebSocketConnection) -> None:
-        connection.read_request()
-        connection.accept_upgrade()
-        _serve(connection)
-
-    peer = WebSocketPeer(babble, upgrade_and_serve, upgrade=False, patience=PATIENCE)
-    return _then_the_next(client_type, peer)
-
-
-def _then_the_next(client_type: type[MCPClient], peer: WebSocketPeer) -> Any:
-    with peer, _calling(client_type, peer.url) as (_, call):
-        outcome = call("first")
-        assert call("next") == {"method": "next", "params": None}
-    return outcome
-
-
-@attrs.frozen
-class Flood:
-    """What came of a flood of pings."""
-
-    answered: bool
-    seconds: float
-    pongs: int
-    last: bytes
-    """The payload of the last pong."""
-    peak: int
-
-
-def ping_flood(client_type: type[MCPClient], pings: int) -> Flood:
-    """Have a server ping that often, without reading one pong, before it answers a call."""
-    pongs = Inbox()
-
-    def flood(connection: WebSocketConnection) -> None:
-        shake_hands(connection)
-        request = read_request(connection)
-        for first in range(0, pings, 1000):
-            some = range(first, min(pings, first + 1000))
-            connection.send(b"".join(encode_frame(PING, b"%0125d" % number) for number in some))
-        answer(connection, request, {})
-        while (frame := connection.read_frame()).opcode != CLOSE:
-            if frame.opcode == TEXT:
-                answer(connection, json.loads(frame.payload), {})
-            else:
-                pongs(frame.payload)
-        connection.receive_to_end()
-
-    tracemalloc.start()
-    try:
-        with (
-            WebSocketPeer(flood, patience=PATIENCE) as peer,
-            _calling(client_type, peer.url) as (client, call),
-        ):
-            assert client.wait_until_ready(PATIENCE)
-            begun = time.monotonic()
-            outcome = call("flooded")
-            seconds = time.monotonic() - begun
-            _, peak = tracemalloc.get_traced_memory()
-            assert call("next") == {}  # before it goes the pong that is still owed
-    finally:
-        tracemalloc.stop()
-    return Flood(outcome == {}, seconds, len(pongs), pongs.items()[-1], peak)
 
 
 @attrs.frozen
@@ -421,8 +325,8 @@ def twice(client_type: type[MCPClient], code: int) -> Twice:
         connection.receive_to_end()
 
     with (
-        WebSocketPeer(close, close, _serve, patience=PATIENCE) as peer,
-        _calling(client_type, peer.url) as (client, call),
+        WebSocketPeer(close, close, serve, patience=PATIENCE) as peer,
+        calling(client_type, peer.url) as (client, call),
     ):
         losses = [call("first"), call("second")]
         after = call("third")

@@ -7,14 +7,16 @@ import pytest
 from mcp_sync import MCPConnectionLost, MCPConnectionRejected, MCPMessageTooLarge
 from reliability.clients import MODES
 from reliability.figures import milliseconds, record
+from reliability.floods import (
+    garbage_after_the_upgrade,
+    garbage_before_the_upgrade,
+    ping_flood,
+)
 from reliability.rude import (
     ABRUPT_ENDS,
     BROKEN_FRAMES,
     CLOSE_CODES,
     STRANGE_MESSAGES,
-    garbage_after_the_upgrade,
-    garbage_before_the_upgrade,
-    ping_flood,
     play,
     survive,
     twice,

@@ -429,10 +429,17 @@ def test_a_shorter_cap_shortens_the_back_off_that_is_under_way() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_before_ever_ready_is_permanent(status: int) -> None:
-    with WebSocketPeer(refuse_upgrade(status), upgrade=False) as peer:
+    is_queued = threading.Event()
+
+    def refuse_when_queued(connection: WebSocketConnection) -> None:
+        assert is_queued.wait(PATIENCE)
+        refuse_upgrade(status)(connection)
+
+    with WebSocketPeer(refuse_when_queued, upgrade=False) as peer:
         client = MCPClient(peer.url, **FAST)
         diary = Diary(client)
         queued = client.submit("ping")
+        is_queued.set()
         with pytest.raises(MCPConnectionRejected) as caught:
             client.connect()
         assert caught.value.status == status

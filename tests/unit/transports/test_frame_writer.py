@@ -61,13 +61,13 @@ class Line:
         poll.register(self.raw.fileno(), POLLOUT)
         is_full = False
         while not is_full:
-            is_full = not poll.poll(50 * MS * 1000)
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
             with contextlib.suppress(BlockingIOError):
                 while True:
                     self._filler += self.raw.send(bytes(1000))
-                    is_full = False
-        # What the peer's kernel may still take leaves no room here.
-        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            # With less room still, what the peer's kernel takes a little later leaves none here.
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            is_full = not poll.poll(100 * MS * 1000)
 
     def make_room(self) -> None:
         """Read away what ``fill`` has written."""
