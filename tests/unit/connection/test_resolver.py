@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mcp_sync.connection.resolver import resolve
+from mcp_sync.connection.resolver import LookUp, resolve
 from mcp_sync.deadline import Deadline
 from timing import MS
 
@@ -43,3 +43,21 @@ def test_a_name_that_does_not_resolve_is_the_systems_error() -> None:
 def test_without_time_left_nothing_is_looked_up() -> None:
     with pytest.raises(TimeoutError, match="no time was left to resolve 127"):
         resolve("127.0.0.1", 8765, Deadline(-1))
+
+
+def test_the_deadline_ends_the_wait_and_leaves_the_worker_behind() -> None:
+    """Many times over, since a look-up may be quicker than any deadline."""
+    for _ in range(2000):
+        try:
+            resolve("127.0.0.1", 8765, Deadline(0.05 * MS))
+        except TimeoutError as error:
+            if "took longer than the deadline" in str(error):
+                return
+    pytest.fail("no deadline was ever over in the middle of a look-up")
+
+
+def test_an_abort_ends_the_wait_also_one_that_has_not_begun() -> None:
+    look_up = LookUp()
+    look_up.abort()
+    with pytest.raises(OSError, match="resolving 127.0.0.1 was aborted"):
+        look_up.resolve("127.0.0.1", 8765, Deadline(BOUND))

@@ -252,18 +252,34 @@ def test_posted_messages_keep_their_order_and_go_before_a_later_send(line: Line)
     assert texts == [*(f"posted {number}" for number in range(5)), "sent"]
 
 
-def test_posted_messages_are_bounded_by_number(line: Line) -> None:
-    line.fill()
-    accepted = sum(line.writer.post("x") for _ in range(2 * MAX_POSTED))
+@contextlib.contextmanager
+def somebody_writes(line: Line, in_thread: Callable[..., Future[Any]]) -> Iterator[None]:
+    """While another thread has the lock, in a message that the peer does not read."""
+    writing = in_thread(line.writer.send, "x" * 1_000_000, Deadline(BOUND))
+    while not line.writer.is_writing:
+        assert not writing.done()
+    yield
+    line.abort()
+    with pytest.raises(LinkDown):
+        writing.result(BOUND)
+
+
+def test_posted_messages_are_bounded_by_number(
+    line: Line, in_thread: Callable[..., Future[Any]]
+) -> None:
+    with somebody_writes(line, in_thread):
+        accepted = sum(line.writer.post("x") for _ in range(2 * MAX_POSTED))
     assert accepted == MAX_POSTED
 
 
-def test_posted_messages_are_bounded_by_bytes(line: Line) -> None:
-    line.fill()
+def test_posted_messages_are_bounded_by_bytes(
+    line: Line, in_thread: Callable[..., Future[Any]]
+) -> None:
     text = "x" * (MAX_POSTED_BYTES // 4)
-    accepted = sum(line.writer.post(text) for _ in range(10))
+    with somebody_writes(line, in_thread):
+        accepted = sum(line.writer.post(text) for _ in range(10))
+        assert not line.writer.post("x" * MAX_POSTED_BYTES)
     assert accepted == 3
-    assert not line.writer.post("x" * MAX_POSTED_BYTES)
 
 
 def test_leftovers_that_cannot_go_out_are_a_timeout_of_the_message_behind_them(line: Line) -> None:
