@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from ._version import __version__
-from .base_client import UNSET, BaseClient
+from .base_client import BaseClient
 from .client import MCPClient
+from .client_calls import UNSET
 from .compareblocks import CompareblocksClient
 from .config import ClientConfig
 from .connection.call import Call

@@ -12,50 +12,39 @@ import weakref
 from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self, overload
+from typing import Any, Self
 
+from .client_calls import CallSource
 from .client_events import EventSource
-from .config import ClientConfig, OfflineMode, check_plain_authorization
-from .connection.call import Call, CallSpec
+from .config import ClientConfig, check_plain_authorization
 from .connection.connection import Connection
 from .connection.dispatcher import Dispatcher
 from .connection.resolver import LookUp
+from .connection.worker import start_worker
 from .deadline import Deadline
-from .offline import OfflineResponse
+from .mcp_servers_file import read_server
 from .process_hooks import track
 from .protocol.dialect import Dialect
 from .states import ConnectionState
 from .transports.base import Transport
+from .transports.late_import import importing
 from .transports.websocket import WebSocketSettings, WebSocketTransport
 from .types.health import Health
 from .types.session import ClientDescription, InitializeResult
 from .types.statistics import ConnectionStatistics
-from .url import mask_url
 
-__all__ = ["UNSET", "BaseClient", "Unset"]
-
-
-class Unset:
-    """The kind of ``UNSET``, which tells "not given" from None."""
-
-    def __repr__(self) -> str:
-        return "UNSET"
+__all__ = ["BaseClient"]
 
 
-UNSET: Final = Unset()
-"""Not given: the client's own setting holds."""
-
-Timeout = float | None | Unset
-
-
-class BaseClient(EventSource):
+class BaseClient(CallSource, EventSource):
     """A blocking client that lives across many links. May be shared between threads.
 
     It is made once and connects when it is told to, or with its first call. While the server is
     away, calls wait in a queue and the client dials in the background.
 
     Args:
-        server_url: where the server is, ``ws://`` or ``wss://``.
+        server_url: where the server is, ``ws://`` or ``wss://``; not used where the setting
+            ``stdio`` names a command that starts it.
         reconnect_attempts: retries after the first dial of every outage.
         reconnect_delay: seconds; the back-off starts from it and doubles.
         request_timeout: seconds a call may take when it is given no timeout of its own.
@@ -86,7 +75,7 @@ class BaseClient(EventSource):
             heartbeat_interval=heartbeat_interval,
             **settings,
         )
-        self._adopt(Connection(config, self._make_dialect(), _make_transport, lead=self._lead))
+        self._adopt(Connection(config, self._make_dialect(config), _make_transport, lead=self._lead))
         track(self)
 
     def _adopt(self, connection: Connection) -> None:
@@ -141,13 +130,32 @@ class BaseClient(EventSource):
         """
         return cls(**{**ClientConfig.read_profile(path, name), **overrides})
 
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str], name: str, **overrides: Any) -> Self:
+        """Make a client of a server in the ``mcpServers`` file of desktop tools and editors.
+
+        Args:
+            path: the file (``mcp.json``); ``${VAR}``, ``${env:VAR}`` and ``${VAR:-default}`` in
+                its texts stand for variables of this process.
+            name: the server.
+            **overrides: settings that win over the file.
+
+        Returns:
+            A client that is not yet connected.
+
+        Raises:
+            MCPConfigurationError: the file cannot be read, has no such server or a disabled one,
+                or the server has a wrong shape or a transport other than ws, wss and stdio.
+        """
+        return cls(**{**read_server(path, name), **overrides})
+
     def __reduce__(self) -> tuple[Any, ...]:
         # A client travels to another process as its settings; it connects there anew.
         return type(self).from_settings, (self.config,)
 
     @abc.abstractmethod
-    def _make_dialect(self) -> Dialect:
-        """What this kind of client speaks."""
+    def _make_dialect(self, config: ClientConfig) -> Dialect:
+        """What this kind of client begins to speak."""
 
     def _dispatcher(self) -> Dispatcher:
         return self._connection.dispatcher
@@ -256,250 +264,6 @@ class BaseClient(EventSource):
     ) -> None:
         self.close()
 
-    # Calls
-
-    @overload
-    def request(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        timeout: Timeout = UNSET,
-        offline: Literal["wait", "raise"] = "wait",
-        idempotent: bool | None = None,
-    ) -> dict[str, Any]: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        timeout: Timeout = UNSET,
-        offline: Literal["queue"],
-        idempotent: bool | None = None,
-    ) -> dict[str, Any] | OfflineResponse[dict[str, Any]]: ...
-
-    def request(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        timeout: Timeout = UNSET,
-        offline: OfflineMode = "wait",
-        idempotent: bool | None = None,
-    ) -> dict[str, Any] | OfflineResponse[dict[str, Any]]:
-        """Call a method and wait for its answer.
-
-        Args:
-            method: the JSON-RPC method.
-            params: its params; None sends none.
-            timeout: seconds for everything: queueing, replays, waiting. None sets no limit; not
-                given, ``request_timeout`` holds.
-            offline: what to do without a ready link: "wait" within the timeout, "raise" at once,
-                or "queue" the call and return at once.
-            idempotent: True when a second execution does no harm, so that the call may be sent
-                again after a lost link; False forbids it; None leaves it to the method.
-
-        Returns:
-            The answer's ``result`` object, as it came; with ``offline="queue"`` and no ready
-            link an ``OfflineResponse``.
-
-        Raises:
-            MCPResponseError: the server answered with an error.
-            MCPTimeoutError: not answered in time; ``sent`` tells whether it was sent.
-            MCPConnectionLost: the link was lost under it; ``maybe_executed`` tells the risk.
-            MCPOfflineError: with ``offline="raise"``, there is no ready link.
-            MCPClosedError: the client was closed.
-            MCPQueueFullError: the offline queue is full.
-            TypeError: something in the params is no JSON; the error names the path to it.
-            ValueError: a number in the params is not finite, or their nesting impossible.
-        """
-        if offline == "queue" and not self._connection.gate.is_ready():
-            call = self.submit(method, params, timeout=timeout, idempotent=idempotent)
-            return OfflineResponse(call, self._connection.position(call))
-        if offline == "raise":
-            self._require_link(timeout)
-        limit = self.config.request_timeout if isinstance(timeout, Unset) else timeout
-        call = self._make_call(
-            method, params, idempotent, limit=Deadline(limit), queueable=offline != "raise"
-        )
-        result: dict[str, Any] = self._connection.perform(call)
-        return result
-
-    def _require_link(self, timeout: Timeout) -> None:
-        connection = self._connection
-        gate = connection.gate
-        if gate.is_ready():
-            return
-        fresh = gate.state is ConnectionState.DISCONNECTED and not connection.life.was_closed
-        if fresh or gate.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
-            limit = self.config.request_timeout if isinstance(timeout, Unset) else timeout
-            connection.wait_until_ready(Deadline(limit))
-        if not gate.is_ready():
-            raise connection.unready_error()
-
-    def submit(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        timeout: Timeout = UNSET,
-        idempotent: bool | None = None,
-    ) -> Call:
-        """Start a call without waiting for the server.
-
-        Args:
-            method: the JSON-RPC method.
-            params: its params; None sends none.
-            timeout: seconds for everything: queueing, replays, waiting. None sets no limit; not
-                given, the call may wait in the queue up to ``queue_ttl``, and
-                ``request_timeout`` runs from the moment it is written.
-            idempotent: as for ``request``.
-
-        Returns:
-            The call: a ``concurrent.futures.Future`` of the answer's ``result`` object.
-
-        Raises:
-            MCPQueueFullError: the offline queue is full.
-            MCPClosedError: the client was closed.
-            MCPOfflineError: with ``offline_mode=False``, there is no ready link.
-            MCPError: it had to be queued and could not be written to the journal.
-            TypeError: something in the params is no JSON; the error names the path to it.
-            ValueError: a number in the params is not finite, or their nesting impossible.
-        """
-        given = not isinstance(timeout, Unset)
-        journal = self._connection.calls.journal
-        if journal is not None:
-            params = journal.with_key(params)
-        call = self._make_call(
-            method,
-            params,
-            idempotent,
-            limit=Deadline(timeout) if not isinstance(timeout, Unset) else None,
-            answer_limit=None if given else self.config.request_timeout,
-            watched=True,
-        )
-        self._connection.start(call, may_block=False)
-        return call
-
-    def notify(self, method: str, params: Mapping[str, Any] | None = None) -> None:
-        """Send a notification: at once on a ready link, else when there is one.
-
-        Args:
-            method: its method.
-            params: its params; None sends none.
-
-        Raises:
-            MCPQueueFullError: the offline queue is full.
-            MCPClosedError: the client was closed.
-            TypeError: something in the params is no JSON; the error names the path to it.
-            ValueError: a number in the params is not finite, or their nesting impossible.
-        """
-        limit = Deadline(self.config.request_timeout)
-        if self._connection.gate.is_ready():
-            call = self._make_call(method, params, None, limit=limit, wants_answer=False)
-            self._connection.perform(call)
-            return
-        call = self._make_call(
-            method,
-            params,
-            None,
-            limit=None,
-            answer_limit=limit.timeout,  # how long overflow="block" may hold this thread
-            wants_answer=False,
-            watched=True,
-        )
-        self._connection.start(call, may_block=False)
-
-    def _make_call(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None,
-        idempotent: bool | None,
-        **spec: Any,
-    ) -> Call:
-        if not method or type(method) is not str:
-            raise TypeError(f"method must be a non-empty string, not {method!r}")
-        repeatable = idempotent
-        if repeatable is None:
-            repeatable = self._connection.dialect.is_repeatable(method)
-        tool = None
-        if idempotent is None and self.config.trust_tool_hints:
-            tool = self._connection.dialect.tool_of(method, params)
-        return self._connection.make_call(
-            method, params, partial(CallSpec, repeatable=repeatable, tool=tool, **spec)
-        )
-
-    def drain(self, timeout: float | None = 30.0) -> bool:
-        """Wait until the offline queue and the table of unanswered calls are empty.
-
-        Args:
-            timeout: seconds to wait; None waits without a limit.
-
-        Returns:
-            Whether they are empty.
-        """
-        return self._connection.drain(timeout)
-
-    def pending_requests(self) -> list[Call]:
-        """The calls that are queued or not yet answered, oldest first."""
-        return self._connection.unsettled()
-
-    def why(self, call: Call | str | None = None) -> str:
-        """Say what waiting calls wait for.
-
-        Args:
-            call: a call or its id; None tells of every unsettled call, one a line.
-
-        Returns:
-            A short true sentence for each call; also for one that is settled or unknown.
-        """
-        if isinstance(call, Call):
-            return f"{call.call_id} {call.method} waits for {self._connection.why(call)}"
-        waiting = [one for one in self.pending_requests() if call in (None, one.call_id)]
-        nothing = f"{call} is not waiting" if call else "no call is waiting"
-        return "\n".join(map(self.why, waiting)) or nothing
-
-    def cancel(self, call_id: str) -> bool:
-        """Withdraw a call by its id.
-
-        Args:
-            call_id: ``Call.call_id``.
-
-        Returns:
-            True when it is withdrawn; False when there is no such unsettled call.
-        """
-        return any(
-            call.cancel() for call in self._connection.unsettled() if call.call_id == call_id
-        )
-
-    def recovered(self) -> list[Call]:
-        """The calls that the journal held when this client opened it, in the order of queueing.
-
-        Those that had not been sent are queued again, and sent once the client connects. Those
-        that may have been sent by the process that ended have failed with MCPConnectionLost
-        (``maybe_executed``), those whose time was over with MCPTimeoutError: they stay in the
-        journal until a client that was asked for them is closed.
-
-        Returns:
-            The calls, settled or not; none without a journal.
-        """
-        return self._connection.recovery.recovered()
-
-    @property
-    def offline_queue_size(self) -> int:
-        """How many calls wait for a ready link."""
-        return len(self._connection.calls.outbox)
-
-    def clear_offline_queue(self) -> int:
-        """Withdraw every queued call; each fails with MCPCancelledError.
-
-        Returns:
-            How many they were.
-        """
-        return self._connection.clear_queue()
-
     # What it is and how it does
 
     @property
@@ -549,7 +313,7 @@ class BaseClient(EventSource):
             name=str(info.get("name", "")),
             version=str(info.get("version", "")),
             dialect=connection.current_dialect().name,
-            server_url=mask_url(self.config.server_url),
+            server_url=self.config.address,
             protocol_version=result.protocol_version if result else None,
             server=result.server_info if result else None,
             capabilities=result.capabilities if result else {},
@@ -580,19 +344,36 @@ class BaseClient(EventSource):
     def __repr__(self) -> str:
         queued = self.offline_queue_size
         waiting = f", {queued} queued" if queued else ""
-        where = mask_url(self.config.server_url)
+        where = self.config.address
         return f"<{type(self).__name__} {where} {self.get_connection_state()}{waiting}>"
 
 
 def _make_transport(config: ClientConfig) -> Transport:
+    return _make_websocket(config) if config.stdio is None else _make_stdio(config, config.stdio)
+
+
+def _make_stdio(config: ClientConfig, command: tuple[str, ...]) -> Transport:
+    with importing:
+        # Most clients start no process, and a system without pipes has none to start.
+        from .transports.stdio import StdioSettings, StdioTransport  # noqa: PLC0415 - see above
+    settings = StdioSettings(
+        command=command, env=config.env, cwd=config.cwd, max_message_size=config.max_message_size
+    )
+    return StdioTransport(settings, start_worker)
+
+
+def _make_websocket(config: ClientConfig) -> Transport:
     headers = config.headers() if callable(config.headers) else config.headers
-    check_plain_authorization(config.server_url, headers, config.allow_insecure_auth)
+    check_plain_authorization(
+        config.server_url, headers, config.allow_insecure_auth, config.proxy
+    )
     settings = WebSocketSettings(
         url=config.server_url,
         headers=headers,
         subprotocols=config.subprotocols,
         ssl_context=config.ssl_context,
         max_message_size=config.max_message_size,
+        proxy=config.proxy,
     )
     look_up = LookUp()
     return WebSocketTransport(settings, look_up.resolve, look_up.abort)
@@ -606,6 +387,6 @@ def _abandon(connection: Connection) -> None:
 
 
 def _warn_unclosed(connection: Connection) -> None:
-    where = mask_url(connection.gate.config.server_url)
+    where = connection.gate.config.address
     message = f"unclosed MCP client of {where}; use 'with', or call close()"
     warnings.warn(message, ResourceWarning, stacklevel=2)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .base_client import BaseClient
+from .config import ClientConfig
 from .protocol.dialect import Dialect
-from .protocol.mcp import McpDialect
+from .protocol.negotiation import dialect_for
 
 __all__ = ["MCPClient"]
 
@@ -16,5 +17,5 @@ class MCPClient(BaseClient):
     ``request()`` works; ``CompareblocksClient`` knows that server's methods.
     """
 
-    def _make_dialect(self) -> Dialect:
-        return McpDialect()
+    def _make_dialect(self, config: ClientConfig) -> Dialect:
+        return dialect_for(config.protocol_version)

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, overload
 
-from .base_client import UNSET, BaseClient, Timeout, Unset
-from .config import OfflineMode
+from .base_client import BaseClient
+from .client_calls import UNSET, Timeout, Unset
+from .config import ClientConfig, OfflineMode
 from .connection.bell import Bell
 from .deadline import Deadline
 from .errors import MCPConnectionLost, MCPTimeoutError
@@ -85,7 +86,7 @@ class CompareblocksClient(BaseClient):
         self._subscribed = _Subscribed()
         self._connection.receiver.wants = self._subscribed.wants
 
-    def _make_dialect(self) -> Dialect:
+    def _make_dialect(self, config: ClientConfig) -> Dialect:
         return CompareblocksDialect()
 
     @overload

@@ -6,21 +6,22 @@ in a TOML file; this room does not know what any of them is used for.
 
 from __future__ import annotations
 
-import json
 import os
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from . import config_validators as valid
 from ._version import __version__
+from .command import name_of
 from .config_sources import find_profile, read_environment, read_profile
-from .deadline import LONGEST_WAIT
+from .config_validators import check_client_info
 from .errors import MCPConfigurationError
-from .headers import check_headers, check_subprotocols
 from .types.journal import JournalSettings, read_journal
+from .types.versions import AUTO
 from .url import mask_url, parse_websocket_url
 
 __all__ = [
@@ -43,88 +44,6 @@ OfflineMode = Literal["wait", "raise", "queue"]
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """HTTP headers of the upgrade, or a function that is asked for them at every dial."""
-
-
-_Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
-
-
-def _seconds(*, optional: bool = False) -> _Validator:
-    rule = f"must be a number of seconds above 0, at most {LONGEST_WAIT}"
-    rule += ", or None" if optional else ""
-
-    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if optional and value is None:
-            return
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 < value <= LONGEST_WAIT:
-            raise MCPConfigurationError(attribute.name, value, rule)
-
-    return validate
-
-
-def _count(minimum: int) -> _Validator:
-    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            rule = f"must be a whole number from {minimum}"
-            raise MCPConfigurationError(attribute.name, value, rule)
-
-    return validate
-
-
-def _flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, bool):
-        raise MCPConfigurationError(attribute.name, value, "must be True or False")
-
-
-def _overflow(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value not in get_args(Overflow):
-        rule = f"must be one of {', '.join(get_args(Overflow))}"
-        raise MCPConfigurationError(attribute.name, value, rule)
-
-
-def _url(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    parse_websocket_url(value, attribute.name)
-
-
-def _headers(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if callable(value):
-        return
-    if not isinstance(value, Mapping):
-        # The value is not shown: it may hold a token.
-        rule = "must be a mapping of header names to values, or a function that returns one"
-        raise MCPConfigurationError(attribute.name, type(value).__name__, rule)
-    check_headers(value, attribute.name)
-
-
-def _ssl_context(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not isinstance(value, ssl.SSLContext):
-        raise MCPConfigurationError(attribute.name, value, "must be an ssl.SSLContext or None")
-
-
-def _subprotocols(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple):
-        raise MCPConfigurationError(attribute.name, value, "must be a name or a list of names")
-    check_subprotocols(value, attribute.name)
-
-
-def _client_info(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    check_client_info(value, attribute.name)
-
-
-def _names(value: str | Sequence[str]) -> tuple[str, ...]:
-    # A lone string would fall apart into letters; anything else is left for the validator.
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list | tuple) else value  # type: ignore[return-value]
-
-
-def _own_headers(value: Headers) -> Any:
-    return value if callable(value) else _own(value)
-
-
-def _own(value: Any) -> Any:
-    # The caller's mapping may change after it was checked.
-    return dict(value) if isinstance(value, Mapping) else value
 
 
 @attrs.frozen
@@ -160,7 +79,17 @@ class ClientConfig:
         ssl_context: for ``wss://``; None verifies against the system's authorities.
         allow_insecure_auth: True permits an Authorization header over plain ``ws://`` to a host
             that is not this machine.
+        proxy: the HTTP proxy to dial through, ``http://[user:password@]host:port``; "direct" for
+            none; None for the one that the environment names for the server's address, if any.
+        protocol_version: the revision of MCP to speak, such as "2025-11-25", and no other; "auto"
+            finds out what the server speaks.
         subprotocols: what the upgrade offers, in order of preference; a name or a list of names.
+        stdio: the words of the command that starts the server as a child process, to which the
+            client then talks instead of ``server_url``: a list of texts and paths. No shell takes
+            part. Never shown but for the command's name.
+        env: variables for that process, beside HOME, LOGNAME, PATH, SHELL, TERM and USER, which it
+            inherits; None for none. Never shown.
+        cwd: the directory where that process runs; None for this process's own.
         client_info: who the client says it is in the handshake: a name, a version and whatever
             else, as JSON.
 
@@ -169,49 +98,78 @@ class ClientConfig:
     """
 
     server_url: str = attrs.field(
-        default="ws://localhost:8765", validator=_url, repr=lambda url: repr(mask_url(url))
+        default="ws://localhost:8765", validator=valid.url, repr=lambda url: repr(mask_url(url))
     )
-    reconnect_attempts: int = attrs.field(default=5, validator=_count(0))
-    reconnect_delay: float = attrs.field(default=2.0, validator=_seconds())
-    request_timeout: float = attrs.field(default=30.0, validator=_seconds())
-    heartbeat_interval: float = attrs.field(default=30.0, validator=_seconds())
-    connect_timeout: float = attrs.field(default=10.0, validator=_seconds(), kw_only=True)
-    heartbeat_timeout: float = attrs.field(default=20.0, validator=_seconds(), kw_only=True)
-    max_reconnect_delay: float = attrs.field(default=60.0, validator=_seconds(), kw_only=True)
-    offline_mode: bool = attrs.field(default=True, validator=_flag, kw_only=True)
-    start_offline: bool = attrs.field(default=False, validator=_flag, kw_only=True)
-    offline_queue_limit: int = attrs.field(default=1000, validator=_count(1), kw_only=True)
-    offline_queue_max_bytes: int = attrs.field(default=8 * MIB, validator=_count(1), kw_only=True)
-    overflow: Overflow = attrs.field(default="reject", validator=_overflow, kw_only=True)
+    reconnect_attempts: int = attrs.field(default=5, validator=valid.count(0))
+    reconnect_delay: float = attrs.field(default=2.0, validator=valid.seconds())
+    request_timeout: float = attrs.field(default=30.0, validator=valid.seconds())
+    heartbeat_interval: float = attrs.field(default=30.0, validator=valid.seconds())
+    connect_timeout: float = attrs.field(default=10.0, validator=valid.seconds(), kw_only=True)
+    heartbeat_timeout: float = attrs.field(default=20.0, validator=valid.seconds(), kw_only=True)
+    max_reconnect_delay: float = attrs.field(default=60.0, validator=valid.seconds(), kw_only=True)
+    offline_mode: bool = attrs.field(default=True, validator=valid.flag, kw_only=True)
+    start_offline: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
+    offline_queue_limit: int = attrs.field(default=1000, validator=valid.count(1), kw_only=True)
+    offline_queue_max_bytes: int = attrs.field(
+        default=8 * MIB, validator=valid.count(1), kw_only=True
+    )
+    overflow: Overflow = attrs.field(
+        default="reject", validator=valid.one_of(get_args(Overflow)), kw_only=True
+    )
     queue_ttl: float | None = attrs.field(
-        default=None, validator=_seconds(optional=True), kw_only=True
+        default=None, validator=valid.seconds(optional=True), kw_only=True
     )
     journal: JournalSettings | None = attrs.field(
         default=None, converter=read_journal, kw_only=True
     )
-    max_replays: int = attrs.field(default=2, validator=_count(0), kw_only=True)
-    trust_tool_hints: bool = attrs.field(default=False, validator=_flag, kw_only=True)
-    max_message_size: int = attrs.field(default=16 * MIB, validator=_count(1), kw_only=True)
-    max_pending: int = attrs.field(default=4096, validator=_count(1), kw_only=True)
+    max_replays: int = attrs.field(default=2, validator=valid.count(0), kw_only=True)
+    trust_tool_hints: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
+    max_message_size: int = attrs.field(default=16 * MIB, validator=valid.count(1), kw_only=True)
+    max_pending: int = attrs.field(default=4096, validator=valid.count(1), kw_only=True)
     headers: Headers = attrs.field(
         factory=dict,
-        converter=_own_headers,
-        validator=_headers,
+        converter=valid.own_headers,
+        validator=valid.headers,
         kw_only=True,
         repr=False,
         hash=False,
     )
     ssl_context: ssl.SSLContext | None = attrs.field(
-        default=None, validator=_ssl_context, kw_only=True
+        default=None, validator=valid.ssl_context, kw_only=True
     )
-    allow_insecure_auth: bool = attrs.field(default=False, validator=_flag, kw_only=True)
+    allow_insecure_auth: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
+    proxy: str | None = attrs.field(
+        default=None,
+        validator=valid.proxy,
+        kw_only=True,
+        repr=lambda url: repr(url and mask_url(url)),
+    )
+    protocol_version: str = attrs.field(default=AUTO, validator=valid.version, kw_only=True)
     subprotocols: tuple[str, ...] = attrs.field(
-        default=("mcp",), converter=_names, validator=_subprotocols, kw_only=True
+        default=("mcp",), converter=valid.names, validator=valid.subprotocols, kw_only=True
+    )
+    stdio: tuple[str, ...] | None = attrs.field(
+        default=None,
+        converter=valid.words,
+        validator=valid.command,
+        kw_only=True,
+        repr=lambda command: repr(command and name_of(command)),
+    )
+    env: Mapping[str, str] | None = attrs.field(
+        default=None,
+        converter=valid.own,
+        validator=valid.environment,
+        kw_only=True,
+        repr=False,
+        hash=False,
+    )
+    cwd: str | None = attrs.field(
+        default=None, converter=valid.path, validator=valid.directory, kw_only=True
     )
     client_info: Mapping[str, Any] = attrs.field(
         factory=lambda: {"name": "mcp_sync", "version": __version__},
-        converter=_own,
-        validator=_client_info,
+        converter=valid.own,
+        validator=valid.client_info,
         kw_only=True,
         hash=False,
     )
@@ -220,9 +178,16 @@ class ClientConfig:
         if self.journal is not None and not self.offline_mode:
             rule = "needs offline_mode=True: without it nothing is queued"
             raise MCPConfigurationError("journal", self.journal.path, rule)
+        if self.stdio is not None:
+            return
         # What a function returns is checked when it is asked.
         headers = {} if callable(self.headers) else self.headers
-        check_plain_authorization(self.server_url, headers, self.allow_insecure_auth)
+        check_plain_authorization(self.server_url, headers, self.allow_insecure_auth, self.proxy)
+
+    @property
+    def address(self) -> str:
+        """Where the server is, as texts show it: ``stdio:`` and a command, or a URL, masked."""
+        return mask_url(self.server_url) if self.stdio is None else f"stdio:{name_of(self.stdio)}"
 
     def as_settings(self) -> dict[str, Any]:
         """Give the settings by their names, as a client's constructor takes them."""
@@ -301,33 +266,16 @@ class ClientConfig:
         return settings
 
 
-def check_client_info(info: object, setting: str = "client_info") -> None:
-    """Check who a client says it is in the handshake (MCP 2025-11-25, ``Implementation``).
-
-    Args:
-        info: what is to be sent.
-        setting: how the setting is called in the error.
-
-    Raises:
-        MCPConfigurationError: it is no mapping with the texts "name" and "version", or no JSON.
-    """
-    texts = [info.get("name"), info.get("version")] if isinstance(info, Mapping) else [None]
-    if not all(isinstance(text, str) for text in texts):
-        rule = "must be a mapping with at least 'name' and 'version', both texts"
-        raise MCPConfigurationError(setting, info, rule)
-    try:
-        json.dumps(info, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise MCPConfigurationError(setting, info, f"must be JSON: {error}") from error
-
-
-def check_plain_authorization(url: str, headers: Mapping[str, str], allowed: bool) -> None:
+def check_plain_authorization(
+    url: str, headers: Mapping[str, str], allowed: bool, proxy: str | None = None
+) -> None:
     """Refuse to send credentials in the clear to another machine.
 
     Args:
         url: where they would be sent; a user or password in it are credentials, too.
         headers: what would be sent.
         allowed: whether the user asked for it (``allow_insecure_auth``).
+        proxy: the setting; a server on loopback is another machine's if it is that of a proxy.
 
     Raises:
         MCPConfigurationError: a URL's user, an Authorization header or a cookie would cross a
@@ -336,7 +284,8 @@ def check_plain_authorization(url: str, headers: Mapping[str, str], allowed: boo
     target = parse_websocket_url(url, "server_url")
     in_headers = any(name.lower() in ("authorization", "cookie") for name in headers)
     carries = in_headers or target.authorization is not None
-    if carries and not (allowed or target.is_secure or target.is_loopback):
+    stays_here = target.is_loopback and proxy in (None, "direct")
+    if carries and not (allowed or target.is_secure or stays_here):
         rule = (
             "would carry credentials unencrypted; use wss://, or allow_insecure_auth=True "
             "if the network is trusted"

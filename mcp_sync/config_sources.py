@@ -6,6 +6,7 @@ It reads texts and tables; what a setting may be is decided in ``config``.
 from __future__ import annotations
 
 import logging
+import shlex
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,8 +45,13 @@ def _read_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def _read_words(text: str) -> tuple[str, ...] | None:
+    return tuple(shlex.split(text)) or None
+
+
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "str": str,
+    "str | None": _read_optional_text,
     "int": int,
     "float": float,
     "float | None": _read_optional_seconds,
@@ -53,8 +59,15 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "bool": _read_flag,
     "Overflow": str,
     "tuple[str, ...]": _read_names,
+    "tuple[str, ...] | None": _read_words,
 }
 """How the text of a variable is read, by the annotation of its setting."""
+
+_WANTED: Final[Mapping[Callable[[str], Any], str]] = {
+    _read_flag: "true or false",
+    int: "a whole number",
+    _read_words: "the words of a command, quoted as for a shell",
+}
 
 PROFILE_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}PROFILES", f"{ENVIRONMENT_PREFIX}PROFILE")
 """What names a file of profiles, and a profile in it."""
@@ -95,7 +108,7 @@ def _read_variable(variable: str, text: str, kinds: Mapping[str, str]) -> dict[s
     try:
         return {name.lower(): read(text)}
     except (ValueError, KeyError):
-        wanted = {_read_flag: "true or false", int: "a whole number"}.get(read, "a number")
+        wanted = _WANTED.get(read, "a number")
         raise MCPConfigurationError(variable, text, f"must be {wanted}") from None
 
 

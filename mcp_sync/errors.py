@@ -141,8 +141,9 @@ class MCPConnectionRejected(MCPConnectionError):
 
     Args:
         message: what was refused and what to do about it.
-        status: the HTTP status of the refused upgrade; None where it was not HTTP that refused.
-        challenge: the WWW-Authenticate header; None where there was none.
+        status: the HTTP status of the refused upgrade, or of a proxy's refusal; None where it was
+            not HTTP that refused.
+        challenge: the WWW-Authenticate or Proxy-Authenticate header; None where there was none.
         tls_reason: why the certificate was refused; None where TLS was not the cause.
     """
 

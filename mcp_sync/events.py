@@ -6,7 +6,7 @@ This room knows neither who announces them nor who listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeGuard, get_args
 
 import attrs
 
@@ -19,6 +19,8 @@ __all__ = [
     "EventName",
     "NotificationEvent",
     "NotificationHandler",
+    "Progress",
+    "ProgressHandler",
 ]
 
 EventName = Literal[
@@ -79,3 +81,38 @@ EventHandler = Callable[[ConnectionEvent], Any]
 
 NotificationHandler = Callable[[NotificationEvent], Any]
 """Takes a notification; may be a coroutine function."""
+
+
+@attrs.frozen
+class Progress:
+    """How far the server is with a call (MCP 2025-11-25, utilities/progress).
+
+    Args:
+        progress: grows with each report; in units of the server's choice.
+        total: how much it will be in the end; None where the server does not know.
+        message: what it does now, for people to read; None where it says nothing.
+    """
+
+    progress: float
+    total: float | None = None
+    message: str | None = None
+
+    @classmethod
+    def from_wire(cls, params: Mapping[str, Any]) -> Progress | None:
+        """Read a report; None when it has no number, and without what is no number or text."""
+        progress, total, message = map(params.get, ("progress", "total", "message"))
+        if not _is_number(progress):
+            return None
+        return cls(
+            progress,
+            total if _is_number(total) else None,
+            message if isinstance(message, str) else None,
+        )
+
+
+ProgressHandler = Callable[[float, float | None, str | None], Any]
+"""Takes progress, total and message; may be a coroutine function."""
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

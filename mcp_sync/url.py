@@ -1,4 +1,4 @@
-"""WebSocket URLs: parse, validate, mask. Pure text; no resolving, no sockets."""
+"""URLs of servers and of proxies: parse, validate, mask. Pure text; no resolving, no sockets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import attrs
 
 from .errors import MCPConfigurationError
 
-__all__ = ["WebSocketUrl", "mask_url", "parse_websocket_url"]
+__all__ = ["ProxyUrl", "WebSocketUrl", "mask_url", "parse_proxy_url", "parse_websocket_url"]
 
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
+DEFAULT_PROXY_PORT = 80
 _CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
 _HOST = re.compile(r"[0-9A-Za-z._\-]+")
 _SAFE_IN_RESOURCE = "/?:@!$&'()*+,;=~%-._"
@@ -55,7 +56,27 @@ class WebSocketUrl:
 
     @property
     def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return _bracketed(self.host)
+
+
+@attrs.frozen(kw_only=True)
+class ProxyUrl:
+    """The http URL of a proxy, taken apart."""
+
+    host: str
+    """ASCII; an IPv6 address without brackets."""
+    port: int
+    authorization: str | None = attrs.field(default=None, repr=False)
+    """The Proxy-Authorization header that user and password stand for; None without them."""
+
+    @property
+    def address(self) -> str:
+        """``host:port``, as error texts show it."""
+        return f"{_bracketed(self.host)}:{self.port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def parse_websocket_url(url: str, setting: str = "url") -> WebSocketUrl:
@@ -83,6 +104,53 @@ def parse_websocket_url(url: str, setting: str = "url") -> WebSocketUrl:
         resource=_resource(parts),
         authorization=_basic_authorization(parts),
     )
+
+
+def parse_proxy_url(url: str, setting: str = "proxy") -> ProxyUrl:
+    """Take the URL of a proxy apart: ``http://[user:password@]host[:port]``.
+
+    Args:
+        url: an absolute URL. A user and password in it become Basic credentials.
+        setting: how the setting is called in the error.
+
+    Raises:
+        MCPConfigurationError: it is not an http URL of a host alone, or holds spaces or control
+            characters. The text never shows user or password.
+    """
+    if not isinstance(url, str):
+        raise MCPConfigurationError(setting, type(url).__name__, _PROXY_RULE)
+    parts, port = _split(url, setting)
+    rule = _broken_proxy_rule(url, parts)
+    if rule is not None:
+        raise MCPConfigurationError(setting, mask_url(url), rule)
+    return ProxyUrl(
+        host=_ascii_host(parts.hostname or "", url, setting),
+        port=DEFAULT_PROXY_PORT if port is None else port,
+        authorization=_basic_authorization(parts),
+    )
+
+
+_PROXY_RULE = (
+    'must be http://[user:password@]host:port, "direct" for no proxy, or None for what the '
+    "environment says"
+)
+
+
+def _broken_proxy_rule(url: str, parts: SplitResult) -> str | None:
+    scheme = parts.scheme.lower()
+    if scheme.startswith("socks"):
+        return "must be an http:// proxy that takes CONNECT: SOCKS is not supported"
+    if scheme == "https":
+        return (
+            "must be http://: TLS to the proxy itself is not supported, "
+            "and that of a wss:// server goes through an http:// proxy unopened"
+        )
+    is_bare = parts.path in ("", "/") and "?" not in url and "#" not in url
+    if scheme != "http" or not parts.hostname or not is_bare or parts.port == 0:
+        return _PROXY_RULE
+    if _CONTROL_OR_SPACE.search(url):
+        return "must not hold spaces or control characters: percent-encode them"
+    return None
 
 
 def _split(url: str, setting: str) -> tuple[SplitResult, int | None]:

@@ -110,6 +110,9 @@ class Line:
     def shake_hands(self, version: str = NEWEST) -> None:
         """Take an MCP client's handshake."""
         request = json.loads(self.connection.read_text())
+        if request["method"] == "server/discover":
+            self.refuse(request, -32601, "no such method")
+            request = json.loads(self.connection.read_text())
         assert request["method"] == "initialize", request
         info = {"name": "peer", "version": "1"}
         result = {"protocolVersion": version, "capabilities": {}, "serverInfo": info}

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..deadline import Deadline
 from ..errors import MCPCancelledError, MCPError
+from ..events import Progress, ProgressHandler
 from ..protocol.messages import RequestId
 
 if TYPE_CHECKING:
     from .journal_rows import Entry
     from .link import Link
 
-__all__ = ["Call", "CallSpec", "Keeper", "Owner"]
+__all__ = ["Call", "CallSpec", "Keeper", "Owner", "Renewal"]
 
 _sequence: Final = itertools.count(1)
 
@@ -30,7 +31,20 @@ class Owner(enum.Enum):
     OUTBOX = "outbox"
     WRITER = "writer"
     PENDING = "pending table"
+    ASKED = "handlers"
     SETTLED = "settled"
+
+
+class Renewal(NamedTuple):
+    """How progress extends the time of a call.
+
+    Args:
+        seconds: from each progress on.
+        longest: the hard maximum of everything.
+    """
+
+    seconds: float
+    longest: Deadline
 
 
 class CallSpec(NamedTuple):
@@ -47,6 +61,14 @@ class CallSpec(NamedTuple):
         queueable: False fails the call instead of letting it wait for another link.
         watched: True has the heartbeat expire it, because no caller waits for it.
         tool: the tool that it runs, where the tool's own hints are trusted; None elsewhere.
+        meta: the encoded members of ``_meta`` that the caller gave.
+        finish: makes the caller's value of the ``result`` object; None gives the object itself.
+        on_progress: is told of the call's progress; None asks the server for none.
+        renewal: seconds that each progress grants the call anew; None for none.
+        internal: whether the connection itself makes it, for a handshake or what follows one; its
+            failure counts among no user's calls.
+        interactive: whether this client's handlers answer what the server asks for meanwhile
+            (``input_required``); False leaves that to the caller.
     """
 
     method: str
@@ -58,6 +80,12 @@ class CallSpec(NamedTuple):
     queueable: bool = True
     watched: bool = False
     tool: str | None = None
+    meta: str = ""
+    finish: Callable[[Any], Any] | None = None
+    on_progress: ProgressHandler | None = None
+    renewal: Renewal | None = None
+    internal: bool = False
+    interactive: bool = False
 
 
 class Keeper(Protocol):
@@ -87,6 +115,17 @@ class Call(Future[Any]):
     queue_deadline: Deadline | None = None
     """Until when it may be queued, if another process queued it; None leaves that to a setting."""
 
+    rounds = 0
+    """How often its server has asked for input."""
+
+    first_params: str | None = None
+    """Its params before any input was added; None while none was."""
+
+    progress: Progress | None = None
+    """What the server told last of how far it is; None before it told anything."""
+
+    _finished: tuple[Any] | None = None
+
     def __init__(self, spec: CallSpec, keeper: Keeper) -> None:
         super().__init__()
         self._keeper = keeper
@@ -98,6 +137,14 @@ class Call(Future[Any]):
         self.queueable = spec.queueable
         self.watched = spec.watched
         self.tool = spec.tool
+        self.meta = spec.meta
+        self.on_progress = spec.on_progress
+        # One place: while a report waits for its turn, a later one only changes what it says.
+        self._to_report = [None]
+        self.renewal = spec.renewal
+        self.internal = spec.internal
+        self.interactive = spec.interactive
+        self._finish = spec.finish
         self.answer_limit = spec.answer_limit
         self.deadline = spec.limit
         self.created_at = time.monotonic()
@@ -135,7 +182,7 @@ class Call(Future[Any]):
     @property
     def size(self) -> int:
         """Bytes of its params on the wire, which the outbox counts."""
-        text = self.params
+        text = self.params + self.meta
         return len(self.method) + (len(text) if text.isascii() else len(text.encode()))
 
     def note(self, word: str) -> None:
@@ -165,7 +212,8 @@ class Call(Future[Any]):
                 goes on when this is over.
 
         Returns:
-            The answer's ``result`` object; None for a notification.
+            The answer's ``result`` object, or what the method that made the call promises of it;
+            None for a notification.
 
         Raises:
             TimeoutError: not settled within ``timeout``.
@@ -178,14 +226,28 @@ class Call(Future[Any]):
         """Return or raise what a settled call came to; TimeoutError when it is not settled."""
         if self.cancelled():
             raise MCPCancelledError(self.method)
-        return super().result(0)
+        value = super().result(0)
+        return value if self._finish is None else self._finished_value(value)
+
+    def _finished_value(self, value: Any) -> Any:
+        """Finish the result in the thread that asks for it, never in the one that reads."""
+        if self._finished is None:
+            assert self._finish is not None
+            self._finished = (self._finish(value),)
+        return self._finished[0]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the outcome and return the error; None when the call succeeded."""
         self._keeper.wait(self, Deadline(timeout))
         if self.cancelled():
             return MCPCancelledError(self.method)
-        return super().exception(0)
+        error = super().exception(0)
+        if error is None and self._finish is not None:
+            try:
+                self.outcome()
+            except MCPError as unfinished:
+                return unfinished
+        return error
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Have a function called with this call once it is settled, on the events thread.
@@ -198,6 +260,22 @@ class Call(Future[Any]):
         else:
             # The settling thread may be the one that reads the link; user code must not block it.
             super().add_done_callback(lambda _: self._keeper.run_callback(fn, self))
+
+    def expects_report(self) -> bool:
+        """Whether its progress has yet to be reported; True once until it is."""
+        try:
+            self._to_report.pop()
+        except IndexError:
+            return False
+        return True
+
+    def report_progress(self) -> Any:
+        """Tell the caller's function how far the server is; on the events thread."""
+        self._to_report.append(None)
+        progress = self.progress
+        if progress is None or self.on_progress is None:
+            return None
+        return self.on_progress(progress.progress, progress.total, progress.message)
 
     def wait_settled(self, timeout: float | None) -> bool:
         """Wait until it is settled or somebody rings ``ring``; whether it is settled."""

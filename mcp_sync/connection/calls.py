@@ -21,6 +21,7 @@ from ..errors import (
     MCPQueueFullError,
     MCPTimeoutError,
 )
+from ..events import Progress
 from ..protocol.messages import RequestId, encode_notification, encode_params
 from ..protocol.peer import Peer
 from ..states import ConnectionState
@@ -48,6 +49,8 @@ class Calls:
         self.peer: Peer[Call] = Peer()
         self.outbox = Outbox()
         self.expiry = Expiry(gate)
+        self.asked: set[Call] = set()
+        """Those that wait for this client's own handlers, between two rounds."""
         self.room_wanted = 0
         """How many threads wait for settled calls to make room; changed under the lock."""
 
@@ -76,7 +79,7 @@ class Calls:
 
     def is_idle(self) -> bool:
         """Whether nothing is queued, being written or unanswered. Holds the lock."""
-        return not self.outbox and not self.peer
+        return not self.outbox and not self.peer and not self.asked
 
     def take_answered(self, request_id: RequestId, link: Link) -> Call | None:
         """Take a call whose answer came; the caller then concludes it outside the lock."""
@@ -108,7 +111,7 @@ class Calls:
             self._gate.stats.call_cancelled()
         elif isinstance(outcome, MCPTimeoutError):
             self._gate.stats.call_timed_out(call.method, outcome.sent, time.monotonic())
-        elif isinstance(outcome, MCPError):
+        elif isinstance(outcome, MCPError) and not call.internal:
             self._gate.stats.call_failed(type(outcome).__name__, time.monotonic())
         decision.later(call.conclude, outcome)
         self._after_settling(call, decision)
@@ -126,6 +129,22 @@ class Calls:
             self.outbox.remove(call)
         if call.request_id is not None:
             self.peer.withdraw(call.request_id)
+        self.asked.discard(call)
+
+    def progressed(self, token: object, progress: Progress) -> Call | None:
+        """Take note of a call's progress; the call when somebody wants to know of it."""
+        with self._gate.lock:
+            call = self.peer.find(token)
+            if call is None or call.on_progress is None:
+                return None
+            if call.progress is not None and progress.progress <= call.progress.progress:
+                return None
+            call.progress = progress
+            if call.renewal is not None and call.deadline is not None:
+                renewed, longest = Deadline(call.renewal.seconds), call.renewal.longest
+                is_later = longest.at is not None and (renewed.at or 0.0) > longest.at
+                call.deadline = longest if is_later else renewed
+        return call
 
     def fail(self, call: Call, error: MCPError) -> None:
         """Settle a call with an error, wherever it stands; nothing if it is settled already."""
@@ -187,7 +206,7 @@ class Calls:
 
     def timeout_error(self, call: Call) -> MCPTimeoutError:
         """The error of a call whose deadline is over. Holds the lock."""
-        sent = call.owner is Owner.PENDING
+        sent = call.owner in (Owner.PENDING, Owner.ASKED)
         timeout = call.deadline.timeout if call.deadline is not None else call.answer_limit
         if call.owner is Owner.OUTBOX and call.deadline is None:
             lifetime = call.queue_deadline
@@ -245,7 +264,8 @@ class Calls:
     def fail_all(self, error: MCPError, decision: Decision) -> int:
         """Fail every queued and unanswered call; how many were unsent. Holds the lock."""
         unsent = self.fail_queued(lambda call: self.kept(call, copy_of(error)), decision)
-        for call in self._take_written():
+        asked, self.asked = self.asked, set()
+        for call in [*self._take_written(), *asked]:
             self.settle(call, copy_of(error), decision)
         return unsent
 

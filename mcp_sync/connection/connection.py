@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 from ..config import ClientConfig, check_client_info
@@ -24,7 +25,8 @@ from ..errors import (
     MCPTimeoutError,
 )
 from ..protocol.dialect import Dialect
-from ..protocol.messages import encode_params, encode_request
+from ..protocol.mcp_modern import STAMPED_KEYS
+from ..protocol.messages import encode_apart, encode_request
 from ..states import ConnectionState
 from ..transports.base import Transport
 from ..types.session import InitializeResult
@@ -45,8 +47,10 @@ from .reconnect import load_policy
 from .recovery import Recovery
 from .requests import ServerRequests
 from .restoring import Restorations
+from .rounds import Rounds
 from .sending import Sender
 from .stats import Stats
+from .streams import Streams
 from .why import reason_of
 from .worker import start_worker
 
@@ -56,6 +60,9 @@ _log: Final = logging.getLogger("mcp_sync.connection")
 
 _CLOSE_SECONDS: Final = 2.0
 """How long ``close`` waits for the peer's close frame, for handlers and for its own threads."""
+
+_KILLED_SECONDS: Final = 0.5
+"""How long ``close`` waits for the reader once more, when it had to end the peer itself."""
 
 _SETTLE_SECONDS: Final = 5.0
 
@@ -99,13 +106,15 @@ class Connection:
             journal = Journal(config.journal)
         self.calls = Calls(self.gate, journal)
         self.restorations = Restorations()
-        self._requests = ServerRequests()
         self.life = Life(self.gate, self.calls, dialect, self._link_ready, self._start_threads)
         self.observer = Observer(self.gate, self.calls, self.life)
         self._sender = Sender(self.gate, self.calls, self.life.down, self.life.want_link)
-        self.receiver = Receiver(self.gate, self.calls, self._requests)
+        self.requests = ServerRequests(self.life.down)
+        rounds = Rounds(self.gate, self.calls, self.requests, partial(self.start, may_block=True))
+        self.receiver = Receiver(self.gate, self.calls, self.requests, rounds)
         self._reading = Reading(self.gate, self.calls, self.receiver, self.life.down, lead=lead)
         self._exchange = Exchange(self.gate, self.calls, self._sender, self, self._settle)
+        self.streams = Streams(self.gate, self.receiver, self._exchange, self.life.down)
         self._reader = Reader(
             self.gate,
             self.life,
@@ -114,6 +123,7 @@ class Connection:
             Exchange(
                 self.gate, self.calls, self._sender, self, self._settle, self._reading.read_alone
             ),
+            self.streams,
             make_transport,
         )
         self._heartbeat = Heartbeat(
@@ -213,9 +223,10 @@ class Connection:
             raise self._not_initialized(deadline)
         if link.session is not None:
             return link.session.result
-        handshake = link.dialect.handshake(self.restorations.client_info(self.gate))
+        handshake = link.dialect.handshake(self.restorations.offer(self.gate))
         session = run_steps(handshake, link, self._exchange, deadline)
         self.restorations.handshake = True
+        self.life.agreed(link, session)
         self.life.initialized(link, session)
         return session.result
 
@@ -229,6 +240,27 @@ class Connection:
         """What the current link's handshake told; None without one."""
         link = self.gate.link
         return None if link is None or link.session is None else link.session.result
+
+    def redeclare(
+        self, capabilities: Mapping[str, Any] | None = None, log_level: str | None = None
+    ) -> None:
+        """Declare something else to the server from now on.
+
+        A modern server is told with the next request; of the handshake era, with the next link.
+
+        Args:
+            capabilities: what it may ask for; None leaves that as it is.
+            log_level: the least severe message that is wanted; None leaves that as it is.
+        """
+        declared = self.restorations
+        with self.gate.lock:
+            if capabilities is not None:
+                declared.capabilities = dict(capabilities)
+            if log_level is not None:
+                declared.log_level = log_level
+            link = self.gate.link
+            if link is not None:
+                link.dialect = link.dialect.with_offer(declared.offer(self.gate))
 
     def current_dialect(self) -> Dialect:
         """What the current link speaks; without one, what the next will begin with."""
@@ -265,10 +297,11 @@ class Connection:
         if journal is not None:
             journal.abandon_after_fork()
         link = self.gate.link
-        for transport in (link.transport if link else None, self.life.dialing):
+        open_ones = {link.transport if link else None, self.life.dialing, self._reader.transport}
+        for transport in open_ones:
             if transport is not None:
                 transport.forget()
-        for call in {*self.calls.outbox, *self.calls.peer}:
+        for call in {*self.calls.outbox, *self.calls.peer, *self.calls.asked}:
             call.orphan(MCPClosedError(f"{call.method} was called in the parent process"))
         # What its finalizer finds in the child: nothing that is open.
         self.gate = Gate(self.gate.config, self.stats, self.dispatcher)
@@ -281,12 +314,20 @@ class Connection:
             journal=journal,
         )
         renewed.receiver.wants = self.receiver.wants
+        renewed.requests.handlers = self.requests.handlers
+        renewed.restorations.capabilities = self.restorations.capabilities
         return renewed
 
     def close(self, drain: float = 0.0, patience: Deadline | None = None) -> None:
-        """See ``BaseClient.close``; ``patience`` bounds all but the draining (None: 2 s)."""
+        """See ``BaseClient.close``; ``patience`` bounds all but the draining.
+
+        None gives 2 s, and the transport's goodbye as long as that may take.
+        """
         if drain > 0:
             self.drain(drain)
+        transport = self._reader.transport
+        goodbye = 0.0 if transport is None else transport.goodbye_seconds
+        farewell = patience or Deadline(_CLOSE_SECONDS + goodbye)
         patience = patience or Deadline(_CLOSE_SECONDS)
         with self.gate.decide() as decision:
             kept = self.recovery.count_kept()
@@ -295,12 +336,14 @@ class Connection:
             threads, self._threads = self._threads, []
         self._tell_unsent(unsent, kept)
         if link is not None:
-            self._await_release(link, patience)
-        self._requests.stop()
+            self._await_release(link, farewell)
+        self.requests.stop()
         self.dispatcher.stop(patience)
-        for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join(patience.remaining())
+        _join(threads, farewell)
+        if transport is not None and self._reader.transport is transport:
+            # Its peer would outlive this process, where that is a child.
+            transport.kill()
+            _join(threads, Deadline(_KILLED_SECONDS))
         self.recovery.finish(self._sender.await_drainer, patience)
 
     def _tell_unsent(self, unsent: int, kept: int) -> None:
@@ -332,9 +375,9 @@ class Connection:
             ValueError: a number is not finite, or the nesting impossible.
             MCPMessageTooLarge: the server would not take a message of this size.
         """
-        text = encode_params(params)
+        text, meta = encode_apart(params, STAMPED_KEYS)
         self._check_size(method, text)
-        return Call(spec(method=method, params=text), self)
+        return Call(spec(method=method, params=text, meta=meta), self)
 
     def _check_size(self, method: str, text: str) -> None:
         limit = self.dialect.max_request_size
@@ -391,12 +434,20 @@ class Connection:
         self._reading.wait(call, deadline.half())
         if not call.done():
             self.calls.tell_half_time(call)
-            self._reading.wait(call, deadline)
+            self._await_end(call)
         if not call.done():
             self.calls.expire(call)
             # Whoever writes it has the same deadline, and settles it.
             call.wait_settled(_SETTLE_SECONDS)
         return call.outcome()
+
+    def _await_end(self, call: Call) -> None:
+        """Wait until a call is settled or its deadline, which progress may move, is over."""
+        deadline = call.deadline or Deadline(None)
+        self._reading.wait(call, deadline)
+        while not call.done() and call.deadline is not None and call.deadline is not deadline:
+            deadline = call.deadline
+            self._reading.wait(call, deadline)
 
     def cancel(self, call: Call) -> bool:
         """Withdraw a call; False when it is settled already."""
@@ -435,7 +486,7 @@ class Connection:
     def unsettled(self) -> list[Call]:
         """The calls that are queued, being written or unanswered, oldest first."""
         with self.gate.lock:
-            calls = {*self.calls.outbox, *self.calls.peer}
+            calls = {*self.calls.outbox, *self.calls.peer, *self.calls.asked}
         return sorted(calls, key=lambda call: call.sequence)
 
     def position(self, call: Call) -> int:
@@ -460,3 +511,9 @@ class Connection:
         started = [start_worker(name, run) for name, run in missing]
         with self.gate.lock:
             self._threads = [*(one for one in self._threads if one.is_alive()), *started]
+
+
+def _join(threads: list[threading.Thread], deadline: Deadline) -> None:
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join(deadline.remaining())

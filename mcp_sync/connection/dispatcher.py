@@ -177,6 +177,21 @@ class Dispatcher:
         self._queue.add_job(function, args)
         self.kick()
 
+    def catch_up(self, deadline: Deadline) -> bool:
+        """Wait until what was posted and queued so far has been delivered.
+
+        Args:
+            deadline: until when to wait.
+
+        Returns:
+            Whether it has; False at once on the events thread itself.
+        """
+        if self._thread is threading.current_thread():
+            return False
+        delivered = threading.Event()
+        self.post(delivered.set)
+        return delivered.wait(deadline.remaining())
+
     def kick(self) -> None:
         """Wake the events thread, or start it, if anything waits. Not under the state lock."""
         if not len(self._queue):

@@ -77,6 +77,7 @@ class Exchange:
             limit=deadline,
             wants_answer=wants_answer,
             queueable=False,
+            internal=True,
         )
         call = Call(spec, self._keeper)
         with self._gate.lock:

@@ -145,6 +145,10 @@ class Heartbeat:
 
     def _check(self, pulse: _Pulse, now: float) -> float:
         config = self._gate.config
+        if not pulse.link.transport.can_ping:
+            # Silence says nothing there, and whoever reads sees the end of the server.
+            pulse.due_at = now + config.heartbeat_interval
+            return pulse.due_at
         # A setting that was shortened meanwhile counts at once.
         pulse.due_at = min(pulse.due_at, now + config.heartbeat_interval)
         asked_at = pulse.asked_at

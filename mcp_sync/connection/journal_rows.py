@@ -17,6 +17,8 @@ import attrs
 from ..deadline import Deadline
 from ..errors import MCPConnectionLost, MCPError, MCPTimeoutError
 from ..types.journal import JournalSettings
+from ..protocol.dialect import with_meta
+from ..protocol.messages import encode_apart
 from .call import Call, CallSpec, Keeper, Owner
 
 __all__ = ["COLUMNS", "Entry", "JournalRow", "call_of", "row_of", "seal", "with_key"]
@@ -138,14 +140,15 @@ def row_of(
     Returns:
         The row, not yet on disk.
     """
-    key = _key_of(call.params, settings)
+    params = with_meta(call.params, call.meta)
+    key = _key_of(params, settings)
     now = time.time()
     left = queue_ttl if call.deadline is None else call.deadline.remaining()
     return JournalRow(
         id=row_id,
         name=key or _new_name(),
         method=call.method,
-        params=call.params,
+        params=params,
         repeatable=call.repeatable,
         keyed=key is not None,
         answer_limit=call.answer_limit,
@@ -168,9 +171,11 @@ def call_of(row: JournalRow, keeper: Keeper, settings: JournalSettings, max_repl
     """
     now = time.time()
     left = row.time_left(now)
+    params, meta = encode_apart(json.loads(row.params) if row.params else None)
     spec = CallSpec(
         method=row.method,
-        params=row.params,
+        params=params,
+        meta=meta,
         repeatable=row.repeatable,
         limit=Deadline(left) if row.answer_limit is None else None,
         answer_limit=row.answer_limit,

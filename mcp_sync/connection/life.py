@@ -11,8 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ..errors import MCPClosedError, MCPConnectionError, MCPConnectionLost, MCPError, shorten
-from ..protocol.dialect import Dialect, Session
+from ..errors import (
+    MCPClosedError,
+    MCPConnectionError,
+    MCPConnectionLost,
+    MCPConnectionRejected,
+    MCPError,
+    shorten,
+)
+from ..protocol.dialect import Dialect, LinkSpent, Session
 from ..states import ConnectionState, Trigger
 from ..transports.base import LinkDown, LinkInfo, Transport
 from .calls import Calls
@@ -27,6 +34,9 @@ _log: Final = logging.getLogger("mcp_sync.connection")
 _S = ConnectionState
 
 _UNAUTHORIZED: Final = 401
+
+_MOST_RESTARTS: Final = 3
+"""So many fresh links in a row a handshake may ask for."""
 
 
 class Traffic(NamedTuple):
@@ -73,6 +83,8 @@ class Life:
         self._past_traffic = Traffic()
         self.handshake_wanted = False
         """Whether somebody needs a handshake; stays set over links until the client is closed."""
+        self._restarts = 0
+        """How often handshakes asked for a fresh link since the last one that was ready."""
         self._dial_at: float | None = None
         self._unscheduled_at = float("-inf")
         self._reauthorized = False
@@ -217,14 +229,43 @@ class Life:
                 self.dialing = None
                 self._failed(error, decision)
 
+    def agreed(self, link: Link, session: Session) -> None:
+        """The handshake is done: speak as it agreed, on this link and the next."""
+        with self._gate.lock:
+            link.adopt(session)
+            if session.next_dialect is not None:
+                self._dialect = session.next_dialect
+
+    def begin_anew(self, link: Link, spent: LinkSpent) -> None:
+        """A handshake needs a fresh link, and knows what to begin it with."""
+        load_policy()
+        with self._gate.decide() as decision:
+            if self._gate.link is not link:
+                return
+            self._restarts += 1
+            if self._restarts > _MOST_RESTARTS:
+                error = MCPConnectionRejected(
+                    f"the server keeps changing what it speaks: {spent}; pin protocol_version"
+                )
+                self._drop(link, Loss(cause=str(error)), decision)
+                self._failed(error, decision)
+            else:
+                self._restart(link, Loss(cause=str(spent)), spent.dialect, decision)
+
+    def _restart(self, link: Link, loss: Loss, dialect: Dialect, decision: Decision) -> None:
+        """Dial again at once and begin with another dialect. Holds the lock."""
+        self._dialect = dialect
+        self._drop(link, loss, decision)
+        self._leave(loss)
+        self._plan(0.0)
+
     def prepared(self, link: Link, session: Session | None) -> None:
         """The link is ready: its handshake and restorations are done."""
         gate = self._gate
         with gate.decide() as decision:
             if gate.link is not link:
                 return
-            if session is not None:
-                link.adopt(session)
+            self._restarts = 0
             self.outage.ended()
             link.ready = True
             link.ready_at = time.monotonic()
@@ -274,6 +315,11 @@ class Life:
         """Decide about a lost link: once, here. Holds the lock."""
         gate = self._gate
         was_ready = link.ready
+        if link.fallback is not None and self._restarts < _MOST_RESTARTS:
+            # Some servers of the handshake era end the link upon a probe of the modern one.
+            self._restarts += 1
+            self._restart(link, loss, link.fallback, decision)
+            return
         self._drop(link, loss, decision)
         if not was_ready:
             error = MCPConnectionLost(loss.cause, False, None, loss.close_code, loss.close_reason)

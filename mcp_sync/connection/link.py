@@ -7,11 +7,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from ..protocol.dialect import Dialect, Session
+from ..protocol.messages import RequestId
 from ..transports.base import LinkInfo, Transport
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ class Link:
         self.loss: Loss | None = None
         self.safe_tools: frozenset[str] = frozenset()
         """The tools whose hints this server gives as safe to repeat, where they are trusted."""
+        self.fallback: Dialect | None = None
+        """What to begin the next link with if this one ends now; None where that tells nothing."""
+        self.streams: dict[RequestId, Any] = {}
+        """Who listens to the streams of notifications on this link, by the id of the request."""
+        self.subscribed: set[str] = set()
+        """The resources whose updates this link was asked for, in the handshake era."""
         self.read_turn = ReadTurn()
         self.messages_sent = 0
         self.messages_received = 0

@@ -20,7 +20,7 @@ from ..errors import (
     MCPResponseError,
     MCPTimeoutError,
 )
-from ..protocol.dialect import HandshakeStep, Session
+from ..protocol.dialect import HandshakeStep, LinkSpent, Session
 from ..protocol.tool_hints import read_safe_tools
 from ..transports.base import LinkDown, Transport
 from .exchange import Exchange
@@ -29,6 +29,7 @@ from .life import Life
 from .link import CLOSE_NORMAL, Link
 from .reading import Reading
 from .restoring import Restorations
+from .streams import Streams
 
 __all__ = ["Reader", "run_steps"]
 
@@ -49,14 +50,19 @@ class Reader:
         reading: Reading,
         restorations: Restorations,
         exchange: Exchange,
+        streams: Streams,
         make_transport: Callable[[ClientConfig], Transport],
     ) -> None:
         self._gate = gate
+        self._streams = streams
         self._life = life
         self._reading = reading
         self._restorations = restorations
         self._exchange = exchange
         self._make_transport = make_transport
+
+        self.transport: Transport | None = None
+        """What is dialed, served or released now; None while nothing is open."""
 
     def run(self) -> None:
         """Dial and serve links until there is nothing more to dial."""
@@ -74,6 +80,7 @@ class Reader:
             transport = self._new_transport()
             if transport is None:
                 continue
+            self.transport = transport
             link = None
             try:
                 link = self._dial(transport, deadline)
@@ -83,6 +90,7 @@ class Reader:
             finally:
                 transport.abort()
                 transport.release()
+                self.transport = None
                 if link is not None:
                     self._life.released(link)
 
@@ -141,13 +149,13 @@ class Reader:
         try:
             session = None
             if link.dialect.handshake_required or self._restorations.handshake:
-                handshake = link.dialect.handshake(self._restorations.client_info(self._gate))
-                session = run_steps(handshake, link, self._exchange, deadline)
+                offer = self._restorations.offer(self._gate)
+                session = run_steps(link.dialect.handshake(offer), link, self._exchange, deadline)
                 self._restorations.handshake = True
-            for method, params in self._restorations.requests():
-                self._restore(link, method, params, deadline)
-            if self._gate.config.trust_tool_hints and session is not None:
-                self._read_hints(link, session, deadline)
+                self._life.agreed(link, session)
+            self._restore_all(link, session, deadline)
+        except LinkSpent as spent:
+            self._life.begin_anew(link, spent)
         except MCPTimeoutError as error:
             failure = MCPConnectionError(f"the handshake was not answered in time: {error}")
             failure.__cause__ = error
@@ -156,6 +164,18 @@ class Reader:
             self._life.unprepared(link, error)
         else:
             self._life.prepared(link, session)
+
+    def _restore_all(self, link: Link, session: Session | None, deadline: Deadline) -> None:
+        for method, params in self._restorations.requests():
+            self._restore(link, method, params, deadline)
+        if session is None or link.dialect.name != "mcp":
+            return
+        level = self._restorations.log_level
+        if level is not None and not link.dialect.is_modern:
+            self._restore(link, "logging/setLevel", {"level": level}, deadline)
+        self._streams.restore(link, deadline)
+        if self._gate.config.trust_tool_hints:
+            self._read_hints(link, session, deadline)
 
     def _read_hints(self, link: Link, session: Session, deadline: Deadline) -> None:
         """Read anew on every link: the server may have been replaced meanwhile."""
@@ -194,16 +214,26 @@ def run_steps(
 
     Raises:
         MCPError: it came to no end, or its last step failed.
+        LinkSpent: it has to go on on another link.
     """
     try:
         step = next(steps)
         while True:
+            link.fallback = step.fallback
+            left = deadline.remaining()
+            limit = deadline if left is None or step.share == 1 else Deadline(left * step.share)
             try:
-                result = exchange(link, step.method, step.params, deadline, step.wants_answer)
+                result = exchange(link, step.method, step.params, limit, step.wants_answer)
             except MCPResponseError as error:
+                step = steps.throw(error)
+            except MCPTimeoutError as error:
+                if limit is deadline or deadline.is_over():
+                    raise
                 step = steps.throw(error)
             else:
                 step = steps.send(result)
     except StopIteration as done:
         outcome: Outcome = done.value
         return outcome
+    finally:
+        link.fallback = None

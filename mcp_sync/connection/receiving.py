@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from ..errors import MCPConnectionLost, MCPProtocolError
-from ..events import NotificationEvent
+from ..errors import MCPConnectionLost, MCPError, MCPProtocolError, shorten
+from ..events import NotificationEvent, Progress
 from ..protocol.messages import (
     Broken,
     ErrorResponse,
@@ -18,13 +18,19 @@ from ..protocol.messages import (
     RequestId,
     Response,
     decode,
+    encode_result,
 )
+from ..protocol.rounds import INPUT_REQUIRED, is_complete
 from .calls import Calls
 from .gate import Gate
 from .link import Link
 from .requests import ServerRequests
+from .rounds import Rounds
 
-__all__ = ["Receiver"]
+__all__ = ["Receiver", "Tap"]
+
+Tap = Callable[[Link, Mapping[str, Any]], None]
+"""Takes a link and the params of a notification on it; called by whoever reads, never blocks."""
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
@@ -32,12 +38,23 @@ _log: Final = logging.getLogger("mcp_sync.connection")
 class Receiver:
     """Matches answers to calls and passes the rest on. Safe for any thread."""
 
-    def __init__(self, gate: Gate, calls: Calls, requests: ServerRequests) -> None:
+    def __init__(
+        self, gate: Gate, calls: Calls, requests: ServerRequests, rounds: Rounds
+    ) -> None:
         self._gate = gate
         self._calls = calls
         self._requests = requests
+        self._rounds = rounds
+        self.taps: Mapping[str, tuple[Tap, ...]] = {}
+        """Who of us must see a notification as it is read, by method; replaced as a whole."""
+        self.ends_stream: Callable[[Link, RequestId, MCPError | None], bool] = lambda *_: False
+        """Takes an answer that belongs to no call; whether it ended a stream of notifications."""
         self.wants: Callable[[str], bool] = lambda _: True
         """Whether a notification of this method was asked for; others are dropped."""
+
+    def tap(self, method: str, tap: Tap) -> None:
+        """Have one of us see the notifications of a method as they are read."""
+        self.taps = {**self.taps, method: (*self.taps.get(method, ()), tap)}
 
     def accept(self, link: Link, text: str) -> None:
         """Take one message; called by whoever has the read turn of the link."""
@@ -48,12 +65,15 @@ class Receiver:
             self._stray("malformed", str(error))
             return
         if type(message) is Response:
+            if link.dialect.is_modern and not is_complete(message.result):
+                self._incomplete(link, message)
+                return
             call = self._calls.take_answered(message.id, link)
             if call is not None:
                 call.conclude(message.result)
                 link.concluding = None
             else:
-                self._unexpected(message.id)
+                self._unexpected(link, message.id)
         else:
             self._accept_other(link, message)
 
@@ -67,24 +87,67 @@ class Receiver:
 
     def _accept_other(self, link: Link, message: Message) -> None:
         if isinstance(message, Notification):
-            self._notify(message)
+            self._notify(link, message)
         elif isinstance(message, Request):
-            if not self._requests.put(link, message):
-                self._stray("server request over the limit", message.method)
+            self._asked(link, message)
         elif isinstance(message, ErrorResponse):
             self._refused(link, message)
         elif isinstance(message, Broken):
             self._broken(message)
 
-    def _notify(self, message: Notification) -> None:
-        if not self.wants(message.method):
-            self._stray("unasked notification", message.method)
+    def _incomplete(self, link: Link, message: Response) -> None:
+        """A result that is not the last word: input is wanted, or its kind is unknown."""
+        if self._rounds.begin(message.id, message.result):
             return
+        if message.result["resultType"] == INPUT_REQUIRED:
+            # Whoever made the call himself sees to it himself.
+            call = self._calls.take_answered(message.id, link)
+            if call is not None:
+                call.conclude(message.result)
+                link.concluding = None
+                return
+        kind = shorten(message.result["resultType"])
+        self._broken(Broken(message.id, f"the result has the unknown type {kind}"))
+
+    def _asked(self, link: Link, request: Request) -> None:
+        if link.dialect.is_modern:
+            # A modern client sends no answers (MCP 2026-07-28, basic).
+            self._stray("server request on a modern link", request.method)
+            return
+        result = link.dialect.answer(request)
+        if result is not None:
+            # At once, however long the handlers of other requests take.
+            link.transport.post(encode_result(request.id, result))
+        elif not self._requests.put(link, request):
+            self._stray("server request over the limit", request.method)
+
+    def _notify(self, link: Link, message: Notification) -> None:
+        method, params = message.method, message.params
+        if not self.wants(method):
+            self._stray("unasked notification", method)
+            return
+        for tap in self.taps.get(method, ()):
+            tap(link, params)
+        key = None
+        if method == "notifications/progress":
+            token = params.get("progressToken")
+            self._progressed(token, params)
+            key = (method, token) if isinstance(token, int | str) else None
+        elif method == "notifications/cancelled":
+            request_id = params.get("requestId")
+            if isinstance(request_id, int | str):
+                self._requests.withdraw(link.generation, request_id)
         dispatcher = self._gate.dispatcher
-        dispatcher.notify(
-            NotificationEvent(method=message.method, params=message.params, timestamp=time.time())
-        )
-        dispatcher.kick()
+        if dispatcher.wants_notification(method):
+            event = NotificationEvent(method=method, params=params, timestamp=time.time())
+            dispatcher.notify(event, key)
+            dispatcher.kick()
+
+    def _progressed(self, token: object, params: Mapping[str, Any]) -> None:
+        progress = Progress.from_wire(params)
+        call = None if progress is None else self._calls.progressed(token, progress)
+        if call is not None and call.expects_report():
+            self._gate.dispatcher.post(call.report_progress)
 
     def _refused(self, link: Link, message: ErrorResponse) -> None:
         if message.id is None:
@@ -94,7 +157,8 @@ class Receiver:
         if not self._calls.fail_answered(
             message.id, lambda call: dialect.error(message, call.method)
         ):
-            self._unexpected(message.id)
+            error = dialect.error(message, "subscriptions/listen")
+            self._unexpected(link, message.id, error)
 
     def _broken(self, message: Broken) -> None:
         if message.id is None or not self._calls.fail_answered(
@@ -102,7 +166,11 @@ class Receiver:
         ):
             self._stray("broken message", message.rule)
 
-    def _unexpected(self, request_id: RequestId) -> None:
+    def _unexpected(
+        self, link: Link, request_id: RequestId, error: MCPError | None = None
+    ) -> None:
+        if self.ends_stream(link, request_id, error):
+            return
         with self._gate.lock:
             late = self._calls.peer.was_withdrawn(request_id)
         self._stray("late answer" if late else "unknown id", f"id {request_id!r}")

@@ -6,12 +6,11 @@ tenacity's own is followed by one more attempt after it was interrupted.
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Final
 
 from ..config import ClientConfig
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
+from ..transports.late_import import importing
 from .link import Loss
 
 __all__ = ["STABLE_SECONDS", "Outage", "is_permanent", "load_policy"]
@@ -24,22 +23,12 @@ _MAX_RETRY_AFTER: Final = 300.0
 _BROKEN_PROTOCOL: Final = frozenset({1002, 1003, 1007})
 
 
-# A fork in the middle of the import would leave the child with half a module.
-_importing: Final = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_importing.acquire,
-        after_in_parent=_importing.release,
-        after_in_child=_importing.release,
-    )
-
-
 def load_policy() -> None:
     """Import what the policy is made of; at the first outage, and never under a lock.
 
     tenacity imports asyncio, which takes longer than everything else a client needs.
     """
-    with _importing:
+    with importing:
         import tenacity  # noqa: F401, PLC0415 - see above
 
 

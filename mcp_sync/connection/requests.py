@@ -5,16 +5,25 @@ from __future__ import annotations
 import collections
 import logging
 import threading
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
-from ..protocol.dialect import METHOD_NOT_FOUND
-from ..protocol.messages import Request, encode_error, encode_result
+from ..deadline import Deadline
+from ..errors import MCPResponseError
+from ..protocol.dialect import INTERNAL_ERROR, METHOD_NOT_FOUND
+from ..protocol.messages import Request, RequestId, encode_error, encode_result
+from ..transports.base import LinkDown, WriteTimeout
 from .link import Link
 from .worker import start_worker
 
-__all__ = ["ServerRequests"]
+__all__ = ["Handler", "ServerRequests"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
+
+Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Takes the params of a server's request and returns the result, or raises MCPResponseError to
+refuse; both as they are on the wire."""
 
 _THREADS: Final = 4
 
@@ -22,24 +31,50 @@ _WAITING: Final = 256
 
 _IDLE_SECONDS: Final = 5.0
 
+_WRITE_SECONDS: Final = 30.0
+
 
 class ServerRequests:
-    """A bounded pool of ``mcp-request-N`` threads, started as needed. Safe for any thread."""
+    """A bounded pool of ``mcp-request-N`` threads, started as needed. Safe for any thread.
 
-    def __init__(self) -> None:
+    Args:
+        report_down: is told of a link that ended while an answer was written.
+    """
+
+    def __init__(self, report_down: Callable[[Link, LinkDown], None]) -> None:
+        self._report_down = report_down
+        self.handlers: Mapping[str, Handler] = {}
+        """Who answers what, by method; replaced as a whole."""
         self._ready = threading.Condition()
-        self._waiting: collections.deque[tuple[Link, Request]] = collections.deque()
+        self._waiting: collections.deque[Callable[[], None]] = collections.deque()
+        self._under_way: set[tuple[int, RequestId]] = set()
+        """The server's requests that it has not withdrawn, by generation and id."""
         self._idle = 0
         self._names: set[int] = set()
         self._closed = False
 
     def put(self, link: Link, request: Request) -> bool:
         """Have a request answered; False when too many wait already. Never blocks for long."""
+        key = link.generation, request.id
+        with self._ready:
+            self._under_way.add(key)
+        accepted = self.run(partial(self._answer, link, request))
+        if not accepted:
+            self.withdraw(*key)
+        return accepted
+
+    def withdraw(self, generation: int, request_id: RequestId) -> None:
+        """The server wants no answer to a request any more."""
+        with self._ready:
+            self._under_way.discard((generation, request_id))
+
+    def run(self, task: Callable[[], None]) -> bool:
+        """Have a task run by the pool; False when too many wait already."""
         with self._ready:
             if len(self._waiting) >= _WAITING:
                 return False
             self._closed = False
-            self._waiting.append((link, request))
+            self._waiting.append(task)
             free = [number for number in range(1, _THREADS + 1) if number not in self._names]
             if self._idle >= len(self._waiting) or not free:
                 self._ready.notify()
@@ -53,6 +88,7 @@ class ServerRequests:
         with self._ready:
             self._closed = True
             self._waiting.clear()
+            self._under_way.clear()
             self._ready.notify_all()
 
     def _work(self, number: int) -> None:
@@ -64,16 +100,37 @@ class ServerRequests:
                 if not self._waiting:
                     self._names.discard(number)
                     return
-                link, request = self._waiting.popleft()
-            _answer(link, request)
+                task = self._waiting.popleft()
+            try:
+                task()
+            except Exception:  # noqa: BLE001 - a fault of ours must not take the thread away
+                _log.exception("could not see to a request of the server")
 
+    def _answer(self, link: Link, request: Request) -> None:
+        text = self._outcome(request)
+        key = link.generation, request.id
+        with self._ready:
+            is_wanted = key in self._under_way
+            self._under_way.discard(key)
+        if not is_wanted or link.loss is not None:
+            return
+        try:
+            link.transport.send(text, Deadline(_WRITE_SECONDS))
+        except WriteTimeout:
+            _log.warning("could not answer the server's %s: it reads nothing", request.method)
+        except LinkDown as down:
+            self._report_down(link, down)
 
-def _answer(link: Link, request: Request) -> None:
-    result = link.dialect.answer(request)
-    if result is None:
-        refusal = f"this client offers no {request.method}"
-        text = encode_error(request.id, METHOD_NOT_FOUND, refusal)
-    else:
-        text = encode_result(request.id, result)
-    if not link.transport.post(text):
-        _log.debug("could not answer the server's %s", request.method)
+    def _outcome(self, request: Request) -> str:
+        handler = self.handlers.get(request.method)
+        if handler is None:
+            refusal = f"this client offers no {request.method}"
+            return encode_error(request.id, METHOD_NOT_FOUND, refusal)
+        try:
+            return encode_result(request.id, handler(request.params))
+        except MCPResponseError as refusal:
+            return encode_error(request.id, refusal.code, refusal.error_message, refusal.data)
+        except Exception:  # noqa: BLE001 - whatever the user's handler raised, the server must know
+            _log.exception("the handler of %s failed", request.method)
+            sentence = f"the client's handler of {request.method} failed"
+            return encode_error(request.id, INTERNAL_ERROR, sentence)

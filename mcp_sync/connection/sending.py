@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from ..errors import (
     MCPMessageTooLarge,
     MCPQueueFullError,
 )
-from ..protocol.messages import encode_notification, encode_request
+from ..protocol.dialect import with_meta
+from ..protocol.messages import encode_notification
 from ..states import ConnectionState
 from ..transports.base import LinkDown, WriteTimeout
 from .call import Call, Owner
@@ -88,7 +90,7 @@ class Sender:
         # The time for the answer runs from here: a peer may send, and so live, and never read.
         limit = call.deadline or Deadline(call.answer_limit)
         try:
-            text = _text(call)
+            text = _text(link, call)
             link.dialect.check_size(len(text) if text.isascii() else len(text.encode()))
             call.written_at = time.monotonic()
             link.transport.send(text, limit)
@@ -371,7 +373,12 @@ class Sender:
         return under_way < link.dialect.drain_window and not calls.is_full()
 
 
-def _text(call: Call) -> str:
+def _text(link: Link, call: Call) -> str:
+    meta = call.meta
     if call.request_id is None:
-        return encode_notification(call.method, call.params)
-    return encode_request(call.request_id, call.method, call.params)
+        return encode_notification(call.method, with_meta(call.params, meta))
+    if call.on_progress is not None:
+        # A new id at each replay makes a token that no report on an old link can meet.
+        token = f'"progressToken":{json.dumps(call.request_id)}'
+        meta = f"{meta},{token}" if meta else token
+    return link.dialect.encode_request(call.request_id, call.method, call.params, meta)

@@ -30,6 +30,8 @@ def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
         return _for_an_answer(link, call.written_at)
     if call.owner is Owner.WRITER:
         return "the server to take the request's bytes"
+    if call.owner is Owner.ASKED:
+        return "this client's own handlers: the server asked for input"
     if call.owner is not Owner.OUTBOX:
         return "its turn to be written"
     place = f"queued at position {outbox.position(call)} of {len(outbox)}"

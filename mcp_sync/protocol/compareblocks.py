@@ -16,6 +16,7 @@ from ..types.session import InitializeResult
 from .compareblocks_errors import compareblocks_error
 from .dialect import Dialect, Handshake, HandshakeStep, Session
 from .messages import ErrorResponse, Message, RequestId, classify
+from .offer import Offer
 
 __all__ = ["COMPAREBLOCKS_VERSION", "MAX_REQUEST_SIZE", "CompareblocksDialect"]
 
@@ -42,12 +43,12 @@ class CompareblocksDialect(Dialect):
     size_advice = "split the variations over several submissions"
     health_probe: tuple[str, Mapping[str, Any]] | None = ("get_status", {})
 
-    def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
+    def handshake(self, offer: Offer) -> Handshake:
         """Initialize, which this server offers and does not require.
 
         A date for a version is that of a standard MCP server, which knows no extractions.
         """
-        answer = yield HandshakeStep("initialize", {"clientInfo": dict(client_info)})
+        answer = yield HandshakeStep("initialize", {"clientInfo": dict(offer.client_info)})
         result = InitializeResult.from_wire(answer)
         if _MCP_VERSION.fullmatch(result.protocol_version):
             raise MCPConnectionRejected(

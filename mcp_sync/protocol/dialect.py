@@ -21,34 +21,83 @@ from .messages import (
     Request,
     RequestId,
     classify,
+    encode_request,
+    join_params,
 )
+from .offer import Offer
 
-__all__ = ["METHOD_NOT_FOUND", "Dialect", "Handshake", "HandshakeStep", "Session"]
+__all__ = [
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "METHOD_NOT_FOUND",
+    "Dialect",
+    "Handshake",
+    "HandshakeStep",
+    "LinkSpent",
+    "Session",
+    "with_meta",
+]
 
 METHOD_NOT_FOUND: Final = -32601
 """The error code for a method that is not offered (JSON-RPC 2.0, section 5.1)."""
 
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+
 
 @attrs.frozen
 class HandshakeStep:
-    """One message of a handshake: a request whose answer is wanted, or a notification."""
+    """One message of a handshake: a request whose answer is wanted, or a notification.
+
+    Args:
+        method: its method.
+        params: its params.
+        wants_answer: False for a notification.
+        share: how much of the time that is left it may take, up to 1; when that is over,
+            MCPTimeoutError is thrown in.
+        fallback: what to begin the next link with if this one ends before the answer; None where
+            that tells nothing.
+    """
 
     method: str
     params: Mapping[str, Any]
     wants_answer: bool = True
+    share: float = 1.0
+    fallback: Dialect | None = None
 
 
 @attrs.frozen
 class Session:
-    """What a handshake agreed on, and the dialect to speak from then on."""
+    """What a handshake agreed on, and the dialect to speak from then on.
+
+    Args:
+        result: what the server told.
+        dialect: what to speak on this link.
+        next_dialect: what to begin the next link to this server with; None for the same as this
+            one was begun with.
+    """
 
     result: InitializeResult
     dialect: Dialect
+    next_dialect: Dialect | None = None
+
+
+class LinkSpent(Exception):
+    """A handshake found out what to speak, and that it needs a fresh link for it.
+
+    Args:
+        dialect: what to begin that link with.
+        cause: why, as a short phrase.
+    """
+
+    def __init__(self, dialect: Dialect, cause: str) -> None:
+        super().__init__(cause)
+        self.dialect = dialect
 
 
 Handshake = Generator[HandshakeStep, Mapping[str, Any], Session]
 """Yields the steps, is sent each one's result (empty for a notification) or has the server's
-MCPResponseError thrown in, and returns the session."""
+MCPResponseError thrown in, and returns the session; or raises LinkSpent."""
 
 
 class Dialect(abc.ABC):
@@ -66,12 +115,15 @@ class Dialect(abc.ABC):
     health_probe: tuple[str, Mapping[str, Any]] | None = None
     """A cheap request that shows that the server still answers; None where there is none."""
 
+    is_modern: bool = False
+    """Whether it has no sessions: every request declares what it needs (MCP 2026-07-28)."""
+
     @abc.abstractmethod
-    def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
+    def handshake(self, offer: Offer) -> Handshake:
         """Begin a handshake.
 
         Args:
-            client_info: who the client says it is.
+            offer: what the client declares.
 
         Returns:
             A generator that raises MCPConnectionRejected when there is nothing to agree on, and
@@ -89,6 +141,24 @@ class Dialect(abc.ABC):
     def request_id(self, number: int) -> RequestId:
         """Give the id of the request with this running number, which starts at 1."""
         return number
+
+    def encode_request(self, request_id: RequestId, method: str, params: str, meta: str) -> str:
+        """Put a request together.
+
+        Args:
+            request_id: its id.
+            method: its method.
+            params: its encoded params without ``_meta``; "" for none.
+            meta: the encoded members of ``_meta`` that the caller gave; "" for none.
+
+        Returns:
+            The JSON text of the message.
+        """
+        return encode_request(request_id, method, with_meta(params, meta))
+
+    def with_offer(self, offer: Offer) -> Dialect:
+        """The same dialect for a client that declares something else from now on."""
+        return self
 
     def classify(self, raw: dict[str, Any]) -> Message:
         """Tell what kind of message an object is."""
@@ -114,3 +184,8 @@ class Dialect(abc.ABC):
         """
         if self.max_request_size is not None and size > self.max_request_size:
             raise MCPMessageTooLarge(size, self.max_request_size, "outbound", self.size_advice)
+
+
+def with_meta(params: str, meta: str) -> str:
+    """Put the encoded members of ``_meta`` into encoded params; "" for none of either."""
+    return join_params(params, f'"_meta":{{{meta}}}') if meta else params

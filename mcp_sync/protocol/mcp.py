@@ -1,29 +1,39 @@
-"""The standard MCP dialect: the handshake era, up to 2025-11-25."""
+"""The standard MCP dialect of the handshake era, up to 2025-11-25."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
 from .compareblocks import COMPAREBLOCKS_VERSION, CompareblocksDialect
-from .dialect import Dialect, Handshake, HandshakeStep, Session
+from .dialect import METHOD_NOT_FOUND, Dialect, Handshake, HandshakeStep, Session
 from .messages import Notification, Request, RequestId
-
-__all__ = ["LATEST_HANDSHAKE_VERSION", "SUPPORTED_VERSIONS", "McpDialect"]
-
-LATEST_HANDSHAKE_VERSION: Final = "2025-11-25"
-"""The newest version that begins with ``initialize``; the client asks for it."""
-
-SUPPORTED_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""What the server may answer, newest first."""
-
-_WAY_OUT: Final = (
-    f"this client speaks {', '.join(SUPPORTED_VERSIONS)}: use a server with one of these"
+from .offer import Offer
+from ..types.versions import (
+    HANDSHAKE_VERSIONS,
+    LATEST_HANDSHAKE_VERSION,
+    PROTOCOL_VERSIONS,
+    newest_common,
 )
 
-_NO_COMMON_VERSION: Final = frozenset({-32601, -32602, -32022})
+__all__ = [
+    "UNSUPPORTED_VERSION",
+    "WAY_OUT",
+    "McpDialect",
+    "initialize",
+    "supported_by",
+]
+
+UNSUPPORTED_VERSION: Final = -32022
+"""The modern era's refusal of a version, with ``data.supported`` (MCP 2026-07-28, versioning)."""
+
+WAY_OUT: Final = f"this client speaks {', '.join(PROTOCOL_VERSIONS)}: use a server with one of these"
+
+_NO_COMMON_VERSION: Final = frozenset({METHOD_NOT_FOUND, -32602, UNSUPPORTED_VERSION})
 """How servers refuse ``initialize`` for good: one without the handshake era, one of that era (MCP
 2025-11-25, lifecycle, error handling), one of both whose link is in the other era."""
 
@@ -31,6 +41,7 @@ _REPEATABLE: Final = frozenset(
     {
         "initialize",
         "ping",
+        "server/discover",
         "tools/list",
         "resources/list",
         "resources/templates/list",
@@ -48,39 +59,33 @@ _REPEATABLE: Final = frozenset(
 )
 
 
+@attrs.frozen
 class McpDialect(Dialect):
-    """How a standard MCP server talks. Stateless, so safe to share between threads."""
+    """How a standard MCP server of the handshake era talks. Stateless, safe for any thread.
 
+    Args:
+        version: what ``initialize`` asks for.
+        is_pinned: whether the user wants this version and no other.
+    """
+
+    version: str = LATEST_HANDSHAKE_VERSION
+    is_pinned: bool = False
     name = "mcp"
     health_probe: tuple[str, Mapping[str, Any]] | None = ("ping", {})
 
-    def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
+    def handshake(self, offer: Offer) -> Handshake:
         """Initialize and confirm (MCP 2025-11-25, lifecycle).
 
         A compareblocks server answers "1.0.0"; its dialect is spoken from then on.
         """
-        params = {
-            "protocolVersion": LATEST_HANDSHAKE_VERSION,
-            "capabilities": {},
-            "clientInfo": dict(client_info),
-        }
         try:
-            answer = yield HandshakeStep("initialize", params)
+            return (yield from initialize(offer, self))
         except MCPResponseError as error:
             if error.code not in _NO_COMMON_VERSION:
                 raise
             raise MCPConnectionRejected(
-                f"the server refused the handshake for good ({error}); {_WAY_OUT}"
+                f"the server refused the handshake for good ({error}); {WAY_OUT}"
             ) from error
-        result = InitializeResult.from_wire(answer)
-        if result.protocol_version == COMPAREBLOCKS_VERSION:
-            return Session(result, CompareblocksDialect())
-        if result.protocol_version not in SUPPORTED_VERSIONS:
-            raise MCPConnectionRejected(
-                f"the server speaks protocol version {result.protocol_version!r}; {_WAY_OUT}"
-            )
-        yield HandshakeStep("notifications/initialized", {}, wants_answer=False)
-        return Session(result, self)
 
     def is_repeatable(self, method: str) -> bool:
         """The protocol's read and list methods; a tool may do anything."""
@@ -99,3 +104,61 @@ class McpDialect(Dialect):
     def answer(self, request: Request) -> Mapping[str, Any] | None:
         """A ping is answered always (MCP 2025-11-25, utilities/ping)."""
         return {} if request.method == "ping" else None
+
+
+def initialize(
+    offer: Offer, dialect: McpDialect, next_dialect: Dialect | None = None
+) -> Handshake:
+    """The steps of the handshake era.
+
+    Args:
+        offer: what the client declares.
+        dialect: what to ask for, and what is spoken if the server agrees.
+        next_dialect: what the next link to this server is to begin with; None for the same.
+
+    Raises:
+        MCPResponseError: the server refused.
+        MCPConnectionRejected: it answered with a version that is not spoken, or not the pinned.
+    """
+    version = dialect.version
+    try:
+        answer = yield _ask(offer, version)
+    except MCPResponseError as error:
+        # A refusal that lists what was refused, or another that is spoken, is worth one more try.
+        spoken = (version,) if dialect.is_pinned else HANDSHAKE_VERSIONS
+        common = newest_common(supported_by(error), spoken)
+        if common is None:
+            raise
+        answer = yield _ask(offer, common)
+    result = InitializeResult.from_wire(answer)
+    if result.protocol_version == COMPAREBLOCKS_VERSION:
+        return Session(result, CompareblocksDialect(), next_dialect)
+    if dialect.is_pinned and result.protocol_version != version:
+        raise MCPConnectionRejected(
+            f"the server speaks protocol version {result.protocol_version!r} and not {version}, "
+            "which protocol_version asks for; use 'auto' to take what it speaks"
+        )
+    if result.protocol_version not in HANDSHAKE_VERSIONS:
+        raise MCPConnectionRejected(
+            f"the server speaks protocol version {result.protocol_version!r}; {WAY_OUT}"
+        )
+    yield HandshakeStep("notifications/initialized", {}, wants_answer=False)
+    spoken_dialect = attrs.evolve(dialect, version=result.protocol_version)
+    return Session(result, spoken_dialect, next_dialect)
+
+
+def _ask(offer: Offer, version: str) -> HandshakeStep:
+    params = {
+        "protocolVersion": version,
+        "capabilities": offer.handshake_capabilities(),
+        "clientInfo": dict(offer.client_info),
+    }
+    return HandshakeStep("initialize", params)
+
+
+def supported_by(error: MCPResponseError) -> tuple[str, ...]:
+    """The versions that a refusal says the server speaks; none when it lists none."""
+    listed = error.data.get("supported") if isinstance(error.data, Mapping) else None
+    if not isinstance(listed, list):
+        return ()
+    return tuple(version for version in listed if isinstance(version, str))

@@ -23,11 +23,13 @@ __all__ = [
     "Response",
     "classify",
     "decode",
+    "encode_apart",
     "encode_error",
     "encode_notification",
     "encode_params",
     "encode_request",
     "encode_result",
+    "join_params",
 ]
 
 RequestId = int | str
@@ -104,6 +106,49 @@ def encode_params(params: Mapping[str, Any] | None) -> str:
     if not text.isascii() and not _is_utf8(text):
         return json.dumps(plain, allow_nan=False, separators=(",", ":"))
     return text
+
+
+def encode_apart(
+    params: Mapping[str, Any] | None, reserved: frozenset[str] = frozenset()
+) -> tuple[str, str]:
+    """Encode params, and their ``_meta`` apart, since the era of a link has its own to say there.
+
+    Args:
+        params: of a request; None for none.
+        reserved: keys of ``_meta`` that no caller may set; they are left out.
+
+    Returns:
+        The encoded params without ``_meta``, "" for none, and the encoded members of ``_meta``.
+
+    Raises:
+        TypeError: something in it is no JSON, or ``_meta`` is no mapping.
+        ValueError: as ``encode_params`` raises it.
+    """
+    if not isinstance(params, Mapping) or "_meta" not in params:
+        return encode_params(params), ""
+    meta = params["_meta"]
+    if not isinstance(meta, Mapping):
+        raise TypeError(f"params._meta must be a mapping, not {type(meta).__name__}")
+    rest = {key: value for key, value in params.items() if key != "_meta"}
+    members = {key: value for key, value in meta.items() if key not in reserved}
+    return encode_params(rest or None), encode_params(members)[1:-1]
+
+
+def join_params(params: str, members: str) -> str:
+    """Add members to params that are encoded already.
+
+    Args:
+        params: an encoded object, or "" for none.
+        members: encoded members, such as ``"a":1``; "" for none.
+
+    Returns:
+        The encoded object with all of them, the added ones last; "" when there is nothing.
+    """
+    if not members:
+        return params
+    if len(params) <= len("{}"):
+        return "{" + members + "}"
+    return f"{params[:-1]},{members}}}"
 
 
 def _is_utf8(text: str) -> bool:
@@ -198,9 +243,11 @@ def encode_result(request_id: RequestId, result: Mapping[str, Any]) -> str:
     return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": dict(result)})
 
 
-def encode_error(request_id: RequestId, code: int, message: str) -> str:
-    """Put together an error answer to a server's request."""
+def encode_error(request_id: RequestId, code: int, message: str, data: Any = None) -> str:
+    """Put together an error answer to a server's request; ``data`` must be JSON, None for none."""
     error = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
     return json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
 
 

@@ -44,6 +44,12 @@ class Peer(Generic[Entry]):
         """Take an answered request out of the table; None when it is not in it."""
         return self._pending.pop(request_id, None)
 
+    def find(self, request_id: object) -> Entry | None:
+        """Look an unanswered request up, by an id as it came; None when it is not in the table."""
+        if not isinstance(request_id, int | str) or isinstance(request_id, bool):
+            return None
+        return self._pending.get(request_id)
+
     def withdraw(self, request_id: RequestId) -> Entry | None:
         """Take a request out that nobody waits for any more; its answer will count as late."""
         entry = self._pending.pop(request_id, None)

@@ -14,6 +14,7 @@ Who may call what:
 ``flush``        any thread; never blocks, by try-lock
 ``wake``         any thread; a blocked or the next ``receive`` returns None
 ``abort``        any thread, any number of times, never blocks; everything blocked raises LinkDown
+``kill``         any thread, any number of times, never blocks; what ``release`` waits for ends
 ``forget``       the one thread of a forked child; the parent's connection goes on
 ``release``      the reader alone, at the end: closes descriptors after taking both locks
 ===============  ==================================================================================
@@ -21,7 +22,7 @@ Who may call what:
 Streamable HTTP fits the same contract when it comes: ``send`` posts one message and starts the
 response stream that belongs to it, ``receive`` yields the messages of all streams in the order of
 arrival, per-message headers are derived from the message that is handed to ``send``, and a link is
-a session. A transport that cannot ping answers False, and the heartbeat then asks the dialect.
+a session.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class LinkDown(Exception):
         cause: why, as a short phrase without secrets.
         close_code: the WebSocket close code received, or sent for a fault of the peer; 1005 for a
             close frame without a code, 1006 for an end without a close frame, None where this side
-            ended the link.
+            ended the link or the transport knows no close codes.
         close_reason: the reason text that came with it, cut short.
         partly_written: for ``send`` alone: True when some bytes of this message, but not all, were
             taken by the kernel. The message was then not delivered: the peer has half a frame.
@@ -87,6 +88,14 @@ class LinkInfo:
 
 class Transport(abc.ABC):
     """One link's wire. See the module's table for who may call what, from which thread."""
+
+    can_ping: bool = True
+    """Whether ``ping`` can ever send one. False, and silence on the link says nothing: the
+    heartbeat then gives no verdict, and the end of the peer alone ends the link."""
+
+    goodbye_seconds: float = 0.0
+    """How long ``release`` may take until the peer is gone; ``close()`` of a client waits that
+    much longer, and then calls ``kill``."""
 
     last_inbound: float = 0.0
     """``time.monotonic`` of the last inbound byte (any kind of frame)."""
@@ -174,6 +183,10 @@ class Transport(abc.ABC):
     @abc.abstractmethod
     def abort(self) -> None:
         """Shut both directions down at once; whatever is blocked raises LinkDown."""
+
+    def kill(self) -> None:
+        """Have the peer's end at once, where ``release`` waits for it; aborts in any case."""
+        self.abort()
 
     @abc.abstractmethod
     def forget(self) -> None:

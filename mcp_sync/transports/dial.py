@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from ..deadline import Deadline
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
-from ..url import WebSocketUrl
+from ..url import ProxyUrl, WebSocketUrl
 from .base import LinkDown, Resolver
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
 from .tls import TlsConnection
@@ -77,7 +77,7 @@ class DialWait:
     """What every step of one dial waits with: its deadline, the self-pipe, and its name.
 
     Args:
-        address: ``host:port``, for the error texts.
+        address: ``host:port``, and the proxy on the way, for the error texts.
         deadline: the end of the whole dial.
         pipe: the transport's self-pipe, open.
     """
@@ -157,7 +157,9 @@ def describe_os_error(error: OSError) -> str:
     return os.strerror(error.errno).lower()
 
 
-def resolve_host(url: WebSocketUrl, resolve: Resolver, wait: DialWait) -> list[AddressRow]:
+def resolve_host(
+    url: WebSocketUrl | ProxyUrl, resolve: Resolver, wait: DialWait
+) -> list[AddressRow]:
     """Have the host name resolved.
 
     Raises:

@@ -1,100 +1,40 @@
-"""The writing half of a WebSocket link: whole frames, one at a time, from any thread.
-
-Owns the write lock and what could not be written yet. It knows a byte stream and frames; nothing
-of reading.
-"""
+"""The writing half of a WebSocket link: messages, pings, pongs and the close frame."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 from ..deadline import Deadline
 from .base import LinkDown, WriteTimeout
 from .framing import CLOSE, PING, PONG, REASON_LIMIT, TEXT, MaskKeys, encode_frame
-from .readiness import acquire_within
 from .streams import ByteStream
+from .writer import CLOSE_PATIENCE_S, MessageWriter
 
 __all__ = ["FrameWriter"]
 
-P = ParamSpec("P")
-Result = TypeVar("Result")
 
-MAX_POSTED = 64
-MAX_POSTED_BYTES = 256 * 1024
-
-FRAME_OVERHEAD = 64
-TLS_OVERHEAD_DIVISOR = 256
-
-# An answer may be read before the writer of its request has let go of the lock.
-CLOSE_PATIENCE_S = 0.1
-
-
-class FrameWriter:
+class FrameWriter(MessageWriter):
     """Writes frames without ever mixing two of them. Safe for any number of threads.
-
-    The lock is an RLock for one property: only its owner can release it, so that an interrupt
-    between taking it and noting so cannot leak it. ``_is_writing`` keeps a signal handler that
-    interrupted a write from writing into the middle of it.
 
     Args:
         stream: where the bytes go.
         abort: ends the link; called when half a frame may be out.
     """
 
+    closed_cause = "a close frame was sent"
+
     def __init__(self, stream: ByteStream, abort: Callable[[], None]) -> None:
-        self._stream = stream
-        self._abort = abort
+        super().__init__(stream, abort)
         self._keys = MaskKeys()
-        self._lock = threading.RLock()
-        self._is_writing = False
-        self._is_close_sent = False
-        self._fault: str | None = None
-        # Bytes may be out that no state tells of: an interrupt now ends the link.
-        self._is_uncertain = False
-        # What waits, in the order of writing: the rest of a frame, the latest pong, posted frames.
-        self._tail: memoryview | None = None
         # A pong waits while it is not the very object that was answered last.
         self._pong: tuple[bytes] | None = None
         self._answered: tuple[bytes] | None = None
-        self._posted: deque[bytes] = deque()
-        # Set by whoever adds to these before trying the lock; its holder looks when it lets go.
-        self._has_news = False
-
-    @property
-    def is_writing(self) -> bool:
-        """Whether some thread is writing now."""
-        return self._is_writing
-
-    def send(self, text: str, deadline: Deadline) -> None:
-        """Write one text message; see ``Transport.send``."""
-        frame = encode_frame(text.encode("utf-8"), TEXT, self._keys)
-        self._exclusively(deadline, self._write_message, frame, deadline)
-
-    def post(self, text: str) -> bool:
-        """Hand over a message that may be dropped; see ``Transport.post``."""
-        if self._fault is not None or self._is_close_sent:
-            return False
-        frame = encode_frame(text.encode("utf-8"), TEXT, self._keys)
-        waiting = tuple(self._posted)
-        if len(waiting) >= MAX_POSTED or sum(map(len, waiting)) + len(frame) > MAX_POSTED_BYTES:
-            return False
-        self._posted.append(frame)
-        self._has_news = True
-        self.flush()
-        return self._fault is None
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping now or with the next write; a newer ping replaces an unanswered one."""
         self._pong = (payload,)
         self._has_news = True
         self.flush()
-
-    def flush(self) -> None:
-        """Write what waits, as far as that is possible without waiting."""
-        self._try(self._write_leftovers, None)
 
     def ping(self, payload: bytes) -> bool:
         """Send a ping if nobody writes; False when nothing of it was sent."""
@@ -109,102 +49,18 @@ class FrameWriter:
         except (WriteTimeout, LinkDown):
             return False  # A writer is stuck, or the link is down: the peer learns of it anyway.
 
-    def can_send_now(self, size: int) -> bool:
-        """Whether a message of so many bytes would be taken without waiting."""
-        return self._try(self._has_room, size)
+    def _encode(self, text: str) -> bytes:
+        return encode_frame(text.encode("utf-8"), TEXT, self._keys)
 
-    def retire(self, deadline: Deadline) -> None:
-        """Let nobody write any more, and wait until nobody does or the deadline is over."""
-        self._fault = self._fault or "the link was released"
-        try:
-            self._exclusively(deadline, self._forget)
-        except WriteTimeout:
-            return  # A writer that is stuck elsewhere than in the socket will meet the fault.
+    def _owes(self) -> bool:
+        return self._pong is not self._answered
 
-    def _try(self, act: Callable[P, bool], *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Do something if the lock is free; False when it is not or the link is down."""
-        try:
-            return self._exclusively(None, act, *args, **kwargs)
-        except (WriteTimeout, LinkDown):
-            return False  # The reader meets the same loss, with its reason.
-
-    def _exclusively(
-        self,
-        deadline: Deadline | None,
-        act: Callable[P, Result],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Result:
-        """Do something under the lock; None as the deadline means: only if it is free now."""
-        lock = self._lock
-        mine = False
-        try:
-            if not lock.acquire(False) and (deadline is None or not acquire_within(lock, deadline)):
-                raise WriteTimeout("another write took all the time")
-            if self._is_writing:
-                raise WriteTimeout("a signal handler cannot write into the write it interrupted")
-            self._is_writing = mine = True
-            result = act(*args, **kwargs)
-        except BaseException as error:  # an interrupt may strike in the middle of a frame
-            if mine and self._is_uncertain and not isinstance(error, (LinkDown, WriteTimeout)):
-                self._abort()
-            raise
-        finally:
-            # No call of our own in here: an interrupt at its first line would leak the lock.
-            if mine:
-                self._is_writing = False
-            try:  # noqa: SIM105 - suppress() is a call
-                lock.release()
-            except RuntimeError:
-                pass  # It was never taken.
-        if self._has_news:
-            self.flush()
-        return result
-
-    def _write_message(self, frame: bytes, deadline: Deadline) -> None:
-        is_clear = self._tail is None and self._pong is self._answered and not self._posted
-        if not is_clear and not self._write_leftovers(deadline):
-            raise WriteTimeout("earlier messages took all the time")
-        if self._is_close_sent:
-            raise LinkDown("a close frame was sent")
-        written = self._push(frame, deadline)
-        if written < len(frame):
-            if not written and not self._stream.engaged:
-                raise WriteTimeout("the peer does not read")
-            self._abort()
-            raise LinkDown("the deadline was over inside a message", partly_written=True)
-        self._is_uncertain = False
-
-    def _write_leftovers(self, deadline: Deadline | None) -> bool:
-        """Write what waits; False when the deadline, or where None the kernel, left some."""
-        self._has_news = False
-        while True:
-            if self._tail is not None:
-                if not self._start(self._tail, deadline) or self._tail is not None:
-                    return False
-            elif self._pong is not self._answered:
-                pong = self._pong
-                if pong is None or not self._start(
-                    encode_frame(pong[0], PONG, self._keys), deadline
-                ):
-                    return False
-                self._answered = pong
-            elif self._posted:
-                frame = self._posted.popleft()
-                if not self._start(frame, deadline):
-                    self._posted.appendleft(frame)
-                    return False
-            else:
-                return True
-
-    def _start(self, data: bytes | memoryview, deadline: Deadline | None) -> bool:
-        """Write a frame as far as it goes, its rest later; False when none of it went out."""
-        written = self._push(data, deadline)
-        has_begun = written > 0 or self._stream.engaged
-        if has_begun:
-            self._tail = memoryview(data)[written:] if written < len(data) else None
-        self._is_uncertain = False
-        return has_begun
+    def _pay(self, deadline: Deadline | None) -> bool:
+        pong = self._pong
+        if pong is None or not self._start(encode_frame(pong[0], PONG, self._keys), deadline):
+            return False
+        self._answered = pong
+        return True
 
     def _begin(self, frame: bytes) -> bool:
         """Write a frame without waiting, its rest later; False when none of it could go out."""
@@ -216,35 +72,9 @@ class FrameWriter:
         self._is_close_sent = True
         return self._tail is None
 
-    def _has_room(self, size: int) -> bool:
-        needed = size + size // TLS_OVERHEAD_DIVISOR + FRAME_OVERHEAD
-        return self._write_leftovers(None) and needed <= self._stream.free_space()
-
     def _forget(self) -> None:
-        self._tail, self._answered = None, self._pong
-        self._posted.clear()
-
-    def _push(self, data: bytes | memoryview, deadline: Deadline | None) -> int:
-        """Hand bytes to the kernel until all are taken or the deadline is over; count them.
-
-        Leaves ``_is_uncertain`` set while the count is known to nobody else.
-        """
-        if self._fault is not None:
-            raise LinkDown(self._fault)
-        stream, total, offset = self._stream, len(data), 0
-        try:
-            while True:
-                self._is_uncertain = True
-                offset += stream.send(memoryview(data)[offset:] if offset else data)
-                if offset == total:
-                    return offset
-                self._is_uncertain = offset > 0 or stream.engaged
-                if deadline is None or not stream.wait_writable(deadline):
-                    return offset
-        except LinkDown as down:
-            self._fault = down.cause
-            partly = offset > 0 or stream.engaged
-            raise LinkDown(down.cause, down.close_code, partly_written=partly) from down
+        super()._forget()
+        self._answered = self._pong
 
 
 def _cut_utf8(text: str, limit: int) -> bytes:

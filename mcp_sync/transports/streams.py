@@ -1,7 +1,7 @@
-"""Open byte streams on a non-blocking socket: plain TCP, and TLS on top of it.
+"""Open byte streams: what all have in common, plain TCP, and TLS on top of it.
 
-Waiting is always done in poll(2), outside any call into TLS. A stream knows bytes, deadlines and
-the self-pipe; nothing of frames.
+Descriptors do not block; waiting is always done in poll(2), outside any call into TLS. A stream
+knows bytes, deadlines and the self-pipe; nothing of frames or lines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .dial import ABORTED, describe_os_error
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
 from .tls import TlsConnection
 
-__all__ = ["ByteStream", "Gauges", "TcpStream", "TlsStream", "WaitOver"]
+__all__ = ["ByteStream", "Gauges", "SocketStream", "TcpStream", "TlsStream", "WaitOver"]
 
 RECEIVE_SIZE = 65_536
 RENEGOTIATION_SLICE_S = 0.02
@@ -44,10 +44,11 @@ class Gauges(Protocol):
 
 
 class ByteStream(abc.ABC):
-    """One connected socket. One thread receives, one sends; ``shutdown`` is anyone's.
+    """Bytes both ways. One thread receives, one sends; ``shutdown`` is anyone's.
 
     Args:
-        sock: connected, non-blocking; the stream owns it.
+        input_fd: what is received from; non-blocking.
+        output_fd: what is sent to; non-blocking.
         pipe: the transport's self-pipe, open.
         gauges: where progress is noted.
     """
@@ -60,20 +61,18 @@ class ByteStream(abc.ABC):
         """
         return False
 
-    def __init__(self, sock: socket.socket, pipe: SelfPipe, gauges: Gauges) -> None:
+    def __init__(self, input_fd: int, output_fd: int, pipe: SelfPipe, gauges: Gauges) -> None:
         self.waiting = False
         """True only inside the receiver's poll, where an interrupt loses nothing."""
-        self._sock = sock
-        self._fd = sock.fileno()
+        self.input_fd = input_fd
+        """What is received from."""
         self._pipe = pipe
         self._gauges = gauges
         self._receive_poll = make_poll()
-        self._receive_poll.register(self._fd, POLLIN)
+        self._receive_poll.register(input_fd, POLLIN)
         self._receive_poll.register(pipe.fileno(), POLLIN)
         self._send_poll = make_poll()
-        self._send_poll.register(self._fd, POLLOUT)
-        # Re-entrant, because a signal handler may abort while its own thread is in here.
-        self._closing = threading.RLock()
+        self._send_poll.register(output_fd, POLLOUT)
 
     @abc.abstractmethod
     def receive(self, deadline: Deadline | None) -> bytes:
@@ -92,6 +91,26 @@ class ByteStream(abc.ABC):
             LinkDown: the stream is broken.
         """
 
+    @abc.abstractmethod
+    def free_space(self) -> int:
+        """Bytes that the kernel would surely take at once; for the sender alone."""
+
+    @abc.abstractmethod
+    def end_output(self) -> None:
+        """Let the other side see the end of what is sent; for the sender alone."""
+
+    @abc.abstractmethod
+    def shutdown(self) -> None:
+        """End both directions at once; whatever is blocked returns. Never blocks."""
+
+    @abc.abstractmethod
+    def forget(self) -> None:
+        """Close the descriptors in a forked child, where a thread that is gone may hold a lock."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close the descriptors; idempotent."""
+
     def wait_writable(self, deadline: Deadline) -> bool:
         """Wait until ``send`` may get on; False when the deadline was over first."""
         remaining = deadline.remaining()
@@ -99,67 +118,40 @@ class ByteStream(abc.ABC):
             return False
         return bool(self._send_poll.poll(poll_timeout(remaining)))
 
-    def free_space(self) -> int:
-        """Bytes that the kernel would surely take at once; for the sender alone.
-
-        A socket polls as writable while a third of its send buffer is free; half of that is left
-        for the kernel's own bookkeeping.
-        """
-        try:
-            if not self._send_poll.poll(0):
-                return 0
-            return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 6
-        except OSError:
-            return 0
-
     def discard_to_end(self, deadline: Deadline) -> None:
-        """Send our FIN and read away what still comes, until the other side ends or the deadline.
+        """End our output and read away what still comes, until the other side ends or the deadline.
 
         To close a socket with unread bytes sends a reset, which can overtake our last frame.
         """
-        self._end_output()
+        self.end_output()
         try:
             while not deadline.is_over() and self.receive(deadline):
                 pass
         except (WaitOver, LinkDown):
             return
 
-    def _end_output(self) -> None:
-        self.shutdown(socket.SHUT_WR)
-
-    def shutdown(self, how: int = socket.SHUT_RDWR) -> None:
-        """End one or both directions at once; whatever is blocked returns. Never blocks."""
-        with self._closing:
-            try:
-                self._sock.shutdown(how)
-            except OSError:
-                return  # Already closed, by the peer or by us.
-
-    def forget(self) -> None:
-        """Close the descriptor in a forked child, where a thread that is gone may hold the lock."""
-        self._sock.close()
-
-    def close(self) -> None:
-        """Close the descriptor; idempotent."""
-        with self._closing:
-            self._sock.close()
-
     def _wait_readable(self, deadline: Deadline | None) -> None:
-        """Return when the socket is readable; WaitOver or LinkDown otherwise."""
+        """Return when the input is readable; WaitOver or LinkDown otherwise."""
         while True:
             remaining = None if deadline is None else deadline.remaining()
             self.waiting = True
             ready = self._receive_poll.poll(poll_timeout(remaining))
             self.waiting = False
-            if len(ready) == 1 and ready[0][0] == self._fd:
+            if len(ready) == 1 and ready[0][0] == self.input_fd:
                 return
             if self._pipe.aborted:
                 raise LinkDown(ABORTED)
             if ready:
                 if self._pipe.take_wake():
                     raise WaitOver
+                if self._is_ended_by(ready):
+                    return
             elif remaining == 0:
                 raise WaitOver
+
+    def _is_ended_by(self, ready: list[tuple[int, int]]) -> bool:
+        """Whether one of these descriptors says that no more than what is there will come."""
+        return False
 
     def _note_received(self, count: int) -> None:
         gauges = self._gauges
@@ -171,6 +163,59 @@ class ByteStream(abc.ABC):
         gauges.last_outbound = time.monotonic()
         gauges.bytes_sent += count
 
+
+class SocketStream(ByteStream):
+    """One connected socket.
+
+    Args:
+        sock: connected, non-blocking; the stream owns it.
+        pipe: the transport's self-pipe, open.
+        gauges: where progress is noted.
+    """
+
+    def __init__(self, sock: socket.socket, pipe: SelfPipe, gauges: Gauges) -> None:
+        super().__init__(sock.fileno(), sock.fileno(), pipe, gauges)
+        self._sock = sock
+        # Re-entrant, because a signal handler may abort while its own thread is in here.
+        self._closing = threading.RLock()
+
+    def free_space(self) -> int:
+        """See ``ByteStream.free_space``.
+
+        A socket polls as writable while a third of its send buffer is free; half of that is left
+        for the kernel's own bookkeeping.
+        """
+        try:
+            if not self._send_poll.poll(0):
+                return 0
+            return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 6
+        except OSError:
+            return 0
+
+    def end_output(self) -> None:
+        """Send our FIN."""
+        self._shut(socket.SHUT_WR)
+
+    def shutdown(self) -> None:
+        """See ``ByteStream.shutdown``."""
+        self._shut(socket.SHUT_RDWR)
+
+    def _shut(self, how: int) -> None:
+        with self._closing:
+            try:
+                self._sock.shutdown(how)
+            except OSError:
+                return  # Already closed, by the peer or by us.
+
+    def forget(self) -> None:
+        """See ``ByteStream.forget``."""
+        self._sock.close()
+
+    def close(self) -> None:
+        """See ``ByteStream.close``."""
+        with self._closing:
+            self._sock.close()
+
     def _broken(self, error: OSError | ValueError) -> LinkDown:
         if self._pipe.aborted:
             return LinkDown(ABORTED)
@@ -178,7 +223,7 @@ class ByteStream(abc.ABC):
         return LinkDown(cause, CLOSE_ABNORMAL)
 
 
-class TcpStream(ByteStream):
+class TcpStream(SocketStream):
     """A plain TCP stream: poll first, then one recv(2)."""
 
     def receive(self, deadline: Deadline | None) -> bytes:
@@ -206,7 +251,7 @@ class TcpStream(ByteStream):
         return count
 
 
-class TlsStream(ByteStream):
+class TlsStream(SocketStream):
     """A TLS stream: what is decrypted already goes first, and poll comes before more input.
 
     Args:
@@ -262,10 +307,11 @@ class TlsStream(ByteStream):
             if self._tls.sent > before:
                 self._note_sent(self._tls.sent - before)
 
-    def _end_output(self) -> None:
+    def end_output(self) -> None:
+        """Send close_notify and our FIN."""
         with contextlib.suppress(OSError):  # Then the receiver meets it.
             self._tls.send_close_notify()
-        super()._end_output()
+        super().end_output()
 
     def wait_writable(self, deadline: Deadline) -> bool:
         """See ``ByteStream.wait_writable``."""

@@ -6,11 +6,8 @@ the library. Every refusal becomes an error of ours that says whether it is for 
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import email.utils
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 import websocket
@@ -18,15 +15,10 @@ import websocket
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError, shorten
 from ..url import WebSocketUrl, mask_url
 from .dial import DialWait, describe_os_error, tls_alert
-from .readiness import POLLIN, POLLOUT
+from .http_head import Channel, read_head, read_retry_after
+from .readiness import POLLOUT
 
-__all__ = ["Channel", "Upgraded", "upgrade"]
-
-HEAD_LIMIT = 65_536
-RECEIVE_SIZE = 65_536
-RETRY_AFTER_CAP_S = 300.0
-HTTP_BEGIN = b"HTTP/1."
-HEAD_END = b"\r\n\r\n"
+__all__ = ["Upgraded", "upgrade"]
 
 ALWAYS_ACCEPTED_SUBPROTOCOL = "mcp"
 
@@ -49,19 +41,6 @@ class Upgraded:
 
     subprotocol: str | None
     rest: bytes = attrs.field(repr=False)
-
-
-class Channel(Protocol):
-    """What the upgrade needs of a non-blocking socket, with or without TLS."""
-
-    def fileno(self) -> int:
-        """The descriptor to poll."""
-
-    def recv(self, size: int, /) -> bytes:
-        """Bytes that are there; b"" at the end."""
-
-    def send(self, data: memoryview, /) -> int:
-        """Take what can be taken at once."""
 
 
 class _UpgradeSocket:
@@ -123,23 +102,8 @@ class _UpgradeSocket:
         return self._sock.fileno()
 
     def _read_head(self) -> bytes:
-        received = bytearray()
-        while (end := received.find(HEAD_END)) < 0:
-            if not HTTP_BEGIN.startswith(received[: len(HTTP_BEGIN)]):
-                raise self._wait.failed("the peer does not speak HTTP")
-            if len(received) >= HEAD_LIMIT:
-                raise self._wait.failed(f"the response's headers are over {HEAD_LIMIT} bytes")
-            data = self._wait.perform(self._sock, lambda: self._sock.recv(RECEIVE_SIZE), POLLIN)
-            if not data:
-                if self._send_error is not None:
-                    raise self._send_error
-                raise self._wait.failed("the peer closed the connection")
-            received += data
-        if not received.startswith(HTTP_BEGIN):
-            raise self._wait.failed("the peer does not speak HTTP")
-        end += len(HEAD_END)
-        self.rest = bytes(received[end:])
-        return self._without_hidden(bytes(received[:end]).split(b"\r\n"))
+        head, self.rest = read_head(self._sock, self._wait, self._send_error)
+        return self._without_hidden(head.split(b"\r\n"))
 
     def _without_hidden(self, lines: list[bytes]) -> bytes:
         shown = []
@@ -248,7 +212,7 @@ def _refusal(
             status=status,
             challenge=fields.get("www-authenticate"),
         )
-    return MCPConnectionError(answer, retry_after=_retry_after(fields.get("retry-after")))
+    return MCPConnectionError(answer, retry_after=read_retry_after(fields.get("retry-after")))
 
 
 _HINTS = {
@@ -257,18 +221,3 @@ _HINTS = {
     404: ": there is nothing at this path",
     426: ": it wants another version of the WebSocket protocol",
 }
-
-
-def _retry_after(field: str | None) -> float | None:
-    """Seconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3), capped."""
-    if not field:
-        return None
-    if field.isascii() and field.isdigit():
-        return min(float(field[:9]), RETRY_AFTER_CAP_S)
-    with contextlib.suppress(ValueError, OverflowError):
-        moment = email.utils.parsedate_to_datetime(field)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=datetime.UTC)
-        seconds = (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
-        return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
-    return None

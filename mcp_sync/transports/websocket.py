@@ -1,15 +1,13 @@
 """MCP over WebSocket: one link's wire, by the contract of ``base``.
 
-Dialing, upgrading, framing and writing have rooms of their own; here is what joins them, and the
-reading half. It knows texts, not JSON-RPC.
+Dialing, upgrading, framing and writing have rooms of their own, and so has what all links over one
+byte stream share; here is what joins them. It knows texts, not JSON-RPC.
 """
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -18,9 +16,10 @@ import websocket
 from ..deadline import Deadline
 from ..errors import MCPConfigurationError
 from ..headers import check_headers, check_subprotocols
-from ..url import WebSocketUrl, parse_websocket_url
-from .base import LinkDown, LinkInfo, Resolver, Transport
+from ..url import ProxyUrl, WebSocketUrl, mask_url, parse_websocket_url
+from .base import LinkDown, LinkInfo, Resolver
 from .dial import ABORTED, DialWait, connect_tcp, resolve_host, start_tls
+from .duplex import StreamTransport
 from .frame_writer import FrameWriter
 from .framing import (
     CLOSE,
@@ -33,8 +32,8 @@ from .framing import (
     ProtocolFault,
     parse_close,
 )
-from .readiness import SelfPipe, acquire_within
-from .streams import CLOSE_ABNORMAL, ByteStream, TcpStream, TlsStream, WaitOver
+from .proxy import find_proxy, open_tunnel
+from .streams import CLOSE_ABNORMAL, ByteStream, TcpStream, TlsStream
 from .tls import TlsConnection
 from .upgrade import Upgraded, upgrade
 
@@ -42,7 +41,6 @@ __all__ = ["WebSocketSettings", "WebSocketTransport"]
 
 DEFAULT_MAX_MESSAGE_SIZE = 64 * 1024 * 1024
 CLOSE_NORMAL = 1000
-RELEASE_PATIENCE_S = 5.0
 LINGER_S = 0.25
 
 
@@ -56,9 +54,11 @@ class WebSocketSettings:
         subprotocols: what to offer; a server that selects none is accepted.
         ssl_context: for wss; None makes the default one, which verifies.
         max_message_size: the most bytes of one inbound message.
+        proxy: the http URL of a proxy, "direct" for none, None for what the environment says.
 
     Raises:
         MCPConfigurationError: one of them cannot work.
+        MCPConnectionRejected: the environment names a proxy that cannot work.
     """
 
     url: str = attrs.field(repr=False)
@@ -66,8 +66,11 @@ class WebSocketSettings:
     subprotocols: tuple[str, ...] = ()
     ssl_context: ssl.SSLContext | None = None
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+    proxy: str | None = attrs.field(default=None, repr=lambda url: repr(url and mask_url(url)))
     target: WebSocketUrl = attrs.field(init=False)
     """The URL, taken apart."""
+    way: ProxyUrl | None = attrs.field(init=False)
+    """The proxy on the way; None for a direct way."""
 
     def __attrs_post_init__(self) -> None:
         check_headers(self.headers)
@@ -81,8 +84,12 @@ class WebSocketSettings:
     def _parse_url(self) -> WebSocketUrl:
         return parse_websocket_url(self.url)
 
+    @way.default
+    def _find_way(self) -> ProxyUrl | None:
+        return find_proxy(self.proxy, self.target)
 
-class WebSocketTransport(Transport):
+
+class WebSocketTransport(StreamTransport):
     """One WebSocket link; see ``base`` for who may call what, from which thread.
 
     Args:
@@ -98,19 +105,12 @@ class WebSocketTransport(Transport):
         resolve: Resolver,
         end_resolving: Callable[[], None] | None = None,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._resolve = resolve
         self._end_resolving = end_resolving
-        self._pipe = SelfPipe()
-        self._stream: ByteStream | None = None
         self._frames: FrameBuffer | None = None
-        self._writer: FrameWriter | None = None
-        self._read_deadline: Deadline | None = None
-        # An RLock, because only its owner can release it: an interrupt cannot leak it.
-        self._read_lock = threading.RLock()
-        self._is_reading = False
-        self._has_received = False
-        self._lost: LinkDown | None = None
+        self._frame_writer: FrameWriter | None = None
 
     def open(self, deadline: Deadline) -> LinkInfo:
         """See ``Transport.open``."""
@@ -128,7 +128,10 @@ class WebSocketTransport(Transport):
 
     def _dial(self, target: WebSocketUrl, wait: DialWait) -> LinkInfo:
         settings = self._settings
-        sock = connect_tcp(resolve_host(target, self._resolve, wait), wait)
+        if settings.way is None:
+            sock = connect_tcp(resolve_host(target, self._resolve, wait), wait)
+        else:
+            sock = open_tunnel(settings.way, target, self._resolve, wait)
         try:
             peer_address = _name_of_peer(sock)
             channel: socket.socket | TlsConnection = sock
@@ -152,66 +155,16 @@ class WebSocketTransport(Transport):
         else:
             stream = TcpStream(channel, self._pipe, self)
         self._frames = FrameBuffer(self._next_bytes, self._settings.max_message_size, upgraded.rest)
-        self._writer = FrameWriter(stream, self.abort)
+        self._writer = self._frame_writer = FrameWriter(stream, self.abort)
         self._stream = stream
         # Looked at after the stream is in place: an abort sees the stream, or is seen here.
         if self._pipe.aborted:
             self.release()
             raise LinkDown(ABORTED)
 
-    def _next_bytes(self) -> bytes:
-        """More bytes for the parser; past the deadline only what needs no second look."""
-        stream, deadline = self._stream, self._read_deadline
-        if stream is None:
-            raise LinkDown("the link is not open")
-        if self._has_received and deadline is not None and deadline.is_over():
-            raise WaitOver
-        data = stream.receive(deadline)
-        self._has_received = True
-        return data
-
-    def receive(self, deadline: Deadline | None) -> str | None:
-        """See ``Transport.receive``."""
-        lock = self._read_lock
-        mine = False
+    def _next_message(self, deadline: Deadline | None) -> str | None:
         try:
-            if not lock.acquire(False) and not acquire_within(lock, deadline):
-                return None
-            if self._is_reading:
-                return None  # A signal handler cannot read inside the read it interrupted.
-            self._is_reading = mine = True
-            return self._receive(deadline)
-        except BaseException as error:  # an interrupt may strike between a read and its commit
-            if mine and not isinstance(error, LinkDown):
-                self._retire_unless_waiting()
-            raise
-        finally:
-            # No call of our own in here: an interrupt at its first line would leak the lock.
-            if mine:
-                self._is_reading = False
-            try:  # noqa: SIM105 - suppress() is a call
-                lock.release()
-            except RuntimeError:
-                pass  # It was never taken.
-
-    def _retire_unless_waiting(self) -> None:
-        """After an interrupt: only inside poll is it certain that the parser lost nothing."""
-        if self._stream is not None and self._stream.waiting:
-            self._stream.waiting = False
-        else:
-            self.abort()
-
-    def _receive(self, deadline: Deadline | None) -> str | None:
-        if self._frames is None or self._lost is not None or self._pipe.aborted:
-            raise self._down()
-        if self._pipe.woken and self._pipe.take_wake():
-            return None
-        self._read_deadline = deadline
-        self._has_received = False
-        try:
-            return self._next_message(self._frames, deadline)
-        except WaitOver:
-            return None
+            return self._next_text(deadline)
         except ProtocolFault as fault:
             raise self._fail(fault) from fault
         except UnicodeDecodeError as error:
@@ -222,14 +175,11 @@ class WebSocketTransport(Transport):
             raise self._fail(
                 ProtocolFault(PROTOCOL_ERROR, "the peer sent an invalid close frame")
             ) from error
-        except EOFError as error:
-            raise self._lose(
-                LinkDown("the peer ended the connection without a close frame", CLOSE_ABNORMAL)
-            ) from error
-        except LinkDown as down:
-            raise self._lose(down) from down.__cause__
 
-    def _next_message(self, frames: FrameBuffer, deadline: Deadline | None) -> str | None:
+    def _next_text(self, deadline: Deadline | None) -> str | None:
+        frames = self._frames
+        if frames is None:
+            raise self._down()
         while True:
             text = frames.take_text()
             if text is not None:
@@ -245,9 +195,13 @@ class WebSocketTransport(Transport):
             if deadline is not None and deadline.is_over():
                 return None
 
+    def _ended(self) -> LinkDown:
+        cause = "the peer ended the connection without a close frame"
+        return LinkDown(cause, CLOSE_ABNORMAL)
+
     def _take_control_frame(self, opcode: int, payload: bytes) -> None:
-        if opcode == PING and self._writer is not None:
-            self._writer.pong(payload)
+        if opcode == PING and self._frame_writer is not None:
+            self._frame_writer.pong(payload)
         elif opcode == PONG and self.on_pong is not None:
             self.on_pong(payload)
         elif opcode == CLOSE:
@@ -261,86 +215,24 @@ class WebSocketTransport(Transport):
         """Answer a fault of the peer's with its close code, in a way that lets the peer see it."""
         if self.send_close(fault.code, fault.cause) and self._stream is not None:
             self._stream.discard_to_end(Deadline(LINGER_S))
-        return self._lose(LinkDown(fault.cause, fault.code, size=fault.size))
-
-    def _lose(self, down: LinkDown) -> LinkDown:
-        """Note why the link is lost; an abort of ours goes before what it looks like."""
-        self._lost = LinkDown(ABORTED) if self._pipe.aborted else down
-        return self._lost
-
-    def _down(self) -> LinkDown:
-        """The loss, once more, for those who come later."""
-        if self._lost is None:
-            return LinkDown(ABORTED if self._pipe.aborted else "the link is not open")
-        lost = self._lost
-        return LinkDown(lost.cause, lost.close_code, lost.close_reason, size=lost.size)
-
-    def send(self, text: str, deadline: Deadline) -> None:
-        """See ``Transport.send``."""
-        if self._writer is None or self._lost is not None or self._pipe.aborted:
-            raise self._down()
-        self._writer.send(text, deadline)
-
-    def post(self, text: str) -> bool:
-        """See ``Transport.post``."""
-        return self._writer is not None and not self._pipe.aborted and self._writer.post(text)
+        return LinkDown(fault.cause, fault.code, size=fault.size)
 
     def ping(self, payload: bytes) -> bool:
         """See ``Transport.ping``."""
-        return self._writer is not None and not self._pipe.aborted and self._writer.ping(payload)
-
-    def flush(self) -> None:
-        """See ``Transport.flush``."""
-        if self._writer is not None and not self._pipe.aborted:
-            self._writer.flush()
-
-    def can_send_now(self, size: int) -> bool:
-        """See ``Transport.can_send_now``."""
-        writer = self._writer
-        return writer is not None and not self._pipe.aborted and writer.can_send_now(size)
-
-    def is_writing(self) -> bool:
-        """See ``Transport.is_writing``."""
-        return self._writer is not None and self._writer.is_writing
-
-    def wake(self) -> None:
-        """See ``Transport.wake``."""
-        self._pipe.wake()
+        writer = self._frame_writer
+        return writer is not None and not self._pipe.aborted and writer.ping(payload)
 
     def send_close(self, code: int, reason: str = "") -> bool:
         """See ``Transport.send_close``."""
-        writer = self._writer
+        writer = self._frame_writer
         return writer is not None and not self._pipe.aborted and writer.send_close(code, reason)
 
     def abort(self) -> None:
         """See ``Transport.abort``."""
-        self._pipe.abort()
         if self._end_resolving is not None:
+            self._pipe.abort()  # Whoever resolves shall know why it ended.
             self._end_resolving()
-        if self._stream is not None:
-            self._stream.shutdown()
-
-    def forget(self) -> None:
-        """See ``Transport.forget``."""
-        if self._stream is not None:
-            self._stream.forget()
-        self._pipe.forget()
-
-    def release(self) -> None:
-        """See ``Transport.release``."""
-        self.abort()
-        deadline = Deadline(RELEASE_PATIENCE_S)
-        if self._writer is not None:
-            self._writer.retire(deadline)
-        try:
-            acquire_within(self._read_lock, deadline)
-            # Closed in any case: after the abort nobody can be inside a system call for long.
-            if self._stream is not None:
-                self._stream.close()
-            self._pipe.close()
-        finally:
-            with contextlib.suppress(RuntimeError):  # It was never taken.
-                self._read_lock.release()
+        super().abort()
 
 
 def _name_of_peer(sock: socket.socket) -> str | None:

@@ -16,6 +16,7 @@ from ..errors import MCPProtocolError
 
 __all__ = [
     "ANYTHING",
+    "FLAG",
     "INTEGER",
     "NUMBER",
     "OBJECT",
@@ -24,6 +25,7 @@ __all__ = [
     "TEXTS",
     "Read",
     "WireValue",
+    "list_of",
     "missing",
     "nested",
     "read_flag",
@@ -103,7 +105,17 @@ def read_object(value: object, where: str) -> Mapping[str, Any]:
     raise _misfit(where, "an object", value)
 
 
-def _list_of(read: Read) -> Read:
+def list_of(read: Read) -> Read:
+    """Make the reader of an array.
+
+    Args:
+        read: the reader of each of its items.
+
+    Returns:
+        A reader that gives a tuple; what is no array, or has an item that does not fit, does not
+        fit.
+    """
+
     def read_list(value: object, where: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise _misfit(where, "an array", value)
@@ -119,6 +131,9 @@ def _read_anything(value: object, _where: str) -> object:
 ANYTHING: Final = {"read": _read_anything}
 """Metadata of a field that is any JSON."""
 
+FLAG: Final = {"read": read_flag}
+"""Metadata of a field that is true or false."""
+
 INTEGER: Final = {"read": _read_integer}
 """Metadata of a field that is an integer; ``1.0`` is one."""
 
@@ -128,13 +143,13 @@ NUMBER: Final = {"read": _read_number}
 OBJECT: Final = {"read": read_object}
 """Metadata of a field that is an object, kept as it came."""
 
-OBJECTS: Final = {"read": _list_of(read_object)}
+OBJECTS: Final = {"read": list_of(read_object)}
 """Metadata of a field that is an array of objects, read as a tuple."""
 
 TEXT: Final = {"read": _read_text}
 """Metadata of a field that is a string."""
 
-TEXTS: Final = {"read": _list_of(_read_text)}
+TEXTS: Final = {"read": list_of(_read_text)}
 """Metadata of a field that is an array of strings, read as a tuple."""
 
 

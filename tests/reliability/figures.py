@@ -5,28 +5,18 @@ One JSON file, a row for each promise; a run of some of the proofs replaces thei
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import platform
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from pages import circumstances, load, save
 from reliability.page import show
 
-__all__ = ["FILE", "load", "milliseconds", "record", "spread"]
+__all__ = ["FILE", "milliseconds", "record", "spread"]
 
 FILE: Final = Path(__file__).parent / "figures.json"
-
-
-def load() -> dict[str, dict[str, Any]]:
-    """Every row by its name; empty before the first run."""
-    if not FILE.exists():
-        return {}
-    rows: dict[str, dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
-    return rows
 
 
 def record(name: str, *, promise: str, fault: str, rounds: int, measured: str) -> None:
@@ -45,17 +35,9 @@ def record(name: str, *, promise: str, fault: str, rounds: int, measured: str) -
         "fault": fault,
         "rounds": rounds,
         "measured": measured,
-        "date": time.strftime("%Y-%m-%d"),
-        "command": f"pytest {test}",
-        "machine": f"{platform.python_implementation()} {platform.python_version()}, "
-        f"{platform.system()}, {os.cpu_count()} cores",
+        **circumstances(f"pytest {test}"),
     }
-    rows = load() | {name: row}
-    text = json.dumps(dict(sorted(rows.items())), indent=2, ensure_ascii=False)
-    draft = FILE.with_suffix(".draft")
-    draft.write_text(text + "\n", encoding="utf-8")
-    draft.replace(FILE)
-    show(rows)
+    show(save(FILE, load(FILE), {name: row}))
 
 
 def milliseconds(seconds: float) -> str:

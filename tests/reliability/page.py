@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
+
+from pages import PROJECT, between_markers, table
 
 __all__ = ["PAGE", "render", "show"]
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
+PAGE: Final = PROJECT / "docs" / "reliability.md"
 
-BEGIN: Final = "<!-- figures: begin -->"
-END: Final = "<!-- figures: end -->"
-
-HEAD: Final = (
-    "| promise | how the fault is injected | rounds | measured | when, by |\n"
-    "|---|---|---|---|---|\n"
-)
+COLUMNS: Final = ("promise", "how the fault is injected", "rounds", "measured", "when, by")
 
 
 def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
@@ -26,19 +21,16 @@ def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
         page: the text with the two markers.
         rows: by their names, in whose order they are shown.
     """
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    machines = sorted({row["machine"] for row in rows.values()})
-    table = HEAD + "".join(_row(rows[name], len(machines) > 1) for name in sorted(rows))
-    return f"{before}{BEGIN}\n\nMeasured on {' and '.join(machines)}.\n\n{table}\n{END}{after}"
+    names_machine = len({row["machine"] for row in rows.values()}) > 1
+    cells = [_cells(rows[name], names_machine) for name in sorted(rows)]
+    return between_markers(page, rows, table(COLUMNS, cells))
 
 
-def _row(row: Mapping[str, Any], names_machine: bool) -> str:
+def _cells(row: Mapping[str, Any], names_machine: bool) -> list[str]:
     when = f"{row['date']}, `{row['command']}`"
     if names_machine:
         when += f", {row['machine']}"
-    cells = [row["promise"], row["fault"], f"{row['rounds']:,}", row["measured"], when]
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
+    return [row["promise"], row["fault"], f"{row['rounds']:,}", row["measured"], when]
 
 
 def show(rows: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,14 +1,23 @@
 """A Hypothesis state machine drives a client and its server through random events.
 
 The model knows what DESIGN section 5 promises and nothing of how it is kept: each call settles
-once; what was answered was executed; what may not be repeated never runs twice.
+once; what was answered was executed; what may not be repeated never runs twice; no call outlives
+its time; a forked child has a client of its own and none of its parent's calls.
 """
 
 from __future__ import annotations
 
 import collections
+import os
+import select
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
 from typing import Any
 
+import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,11 +30,23 @@ from mcp_sync import (
     MCPConnectionError,
     MCPConnectionLost,
     MCPError,
+    MCPTimeoutError,
 )
 from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.testing import FaultProxy
 
 PATIENCE_S = 20.0
+HASTE_S = 0.05
+NEVER = threading.Event()
+
+
+@attrs.frozen
+class Promise:
+    """A call that was made, and what was said about it."""
+
+    call: Call
+    repeatable: bool
+    is_hasty: bool
 
 
 class ClientMachine(RuleBasedStateMachine):
@@ -46,19 +67,20 @@ class ClientMachine(RuleBasedStateMachine):
             request_timeout=PATIENCE_S,
         )
         self.closed = False
-        self.calls: dict[str, tuple[Call, bool]] = {}
+        self.promises: dict[str, Promise] = {}
 
-    @rule(repeatable=st.booleans())
-    def submit(self, repeatable: bool) -> None:
-        key = f"key-{len(self.calls)}"
+    @rule(repeatable=st.booleans(), is_hasty=st.booleans())
+    def submit(self, repeatable: bool, is_hasty: bool) -> None:
+        key = f"key-{len(self.promises)}"
         params = {"name": "echo", "arguments": {"text": key, "key": key}}
+        limit = {"timeout": HASTE_S} if is_hasty else {}
         try:
-            call = self.client.submit("tools/call", params, idempotent=repeatable)
+            call = self.client.submit("tools/call", params, idempotent=repeatable, **limit)
         except MCPClosedError:
             assert self.closed
             return
         assert not self.closed
-        self.calls[key] = (call, repeatable)
+        self.promises[key] = Promise(call, repeatable, is_hasty)
 
     @precondition(lambda self: self.server is not None and not self.closed)
     @rule()
@@ -81,8 +103,8 @@ class ClientMachine(RuleBasedStateMachine):
 
     @rule(index=st.integers(0, 100))
     def cancel(self, index: int) -> None:
-        if self.calls:
-            call, _ = list(self.calls.values())[index % len(self.calls)]
+        if self.promises:
+            call = list(self.promises.values())[index % len(self.promises)].call
             assert call.cancel() in (True, False)
             assert call.done()
 
@@ -112,7 +134,51 @@ class ClientMachine(RuleBasedStateMachine):
     def close(self) -> None:
         self.client.close()
         self.closed = True
-        assert all(call.done() for call, _ in self.calls.values())
+        assert all(promise.call.done() for promise in self.promises.values())
+
+    @rule()
+    def clock(self) -> None:
+        """Time passes, more than any hasty call has: each is settled without being asked."""
+        NEVER.wait(HASTE_S)
+        for promise in self.promises.values():
+            if promise.is_hasty:
+                outcome_of(promise.call, PATIENCE_S)
+
+    @precondition(lambda self: not self.closed)
+    @rule()
+    def clock_without_answers(self) -> None:
+        """Time passes while nothing moves: a call fails at its deadline, whatever the state."""
+        self.proxy.pause()
+        begun = time.monotonic()
+        call = self.client.submit("ping", timeout=HASTE_S)
+        outcome = outcome_of(call, PATIENCE_S)
+        taken = time.monotonic() - begun
+        self.proxy.resume()
+        assert isinstance(outcome, MCPTimeoutError | MCPConnectionLost), outcome
+        assert taken >= HASTE_S or isinstance(outcome, MCPConnectionLost), (taken, outcome)
+
+    @rule()
+    def fork(self) -> None:
+        """A child is born, uses the client and ends; its parent's life goes on."""
+        before = {key for key, promise in self.promises.items() if promise.call.done()}
+        assert in_a_child(lambda: self.live_in_the_child(before)) == "all is well"
+
+    def live_in_the_child(self, before: set[str]) -> None:
+        client = self.client
+        assert client.get_connection_state() is ConnectionState.DISCONNECTED
+        assert client.offline_queue_size == 0
+        assert client.pending_requests() == []
+        for key, promise in self.promises.items():
+            outcome = outcome_of(promise.call, PATIENCE_S)
+            if key not in before and isinstance(outcome, MCPClosedError):
+                assert "parent process" in str(outcome), outcome
+            elif self.server is None:
+                # Nobody could have answered it between the look and the fork.
+                assert key in before or promise.is_hasty, (key, outcome)
+        if self.server is not None:
+            assert client.request("ping", timeout=PATIENCE_S) == {}
+            assert client.get_connection_stats().link.generation >= 1
+        client.close()
 
     @invariant()
     def the_state_is_one_of_the_seven(self) -> None:
@@ -138,23 +204,56 @@ class ClientMachine(RuleBasedStateMachine):
             assert self.server is not None
             self.server.stop()
         self.take_ledger()
-        for key, (call, repeatable) in self.calls.items():
-            self.judge(key, outcome_of(call), repeatable, call.replays)
+        for key, promise in self.promises.items():
+            self.judge(key, promise, outcome_of(promise.call))
 
-    def judge(self, key: str, outcome: Any, repeatable: bool, replays: int) -> None:
+    def judge(self, key: str, promise: Promise, outcome: Any) -> None:
         times = self.executed[key]
-        assert times <= (1 + replays if repeatable else 1), (key, times, outcome)
+        most = 1 + promise.call.replays if promise.repeatable else 1
+        assert times <= most, (key, times, outcome)
         if isinstance(outcome, MCPConnectionLost) and not outcome.maybe_executed:
             assert times == 0, (key, outcome)
+        if isinstance(outcome, MCPTimeoutError):
+            assert promise.is_hasty, (key, outcome)
+            assert outcome.sent or times == 0, (key, outcome)
         if not isinstance(outcome, MCPError):
             assert outcome["content"][0]["text"] == key
             assert times >= 1, key
 
 
-def outcome_of(call: Call) -> Any:
+def outcome_of(call: Call, patience: float = 0.0) -> Any:
+    """The result or the error of a call that is settled, or is to be within so many seconds."""
+    error = call.exception(patience)
     assert call.done(), call
-    error = call.exception(0)
     return call.result(0) if error is None else error
+
+
+def in_a_child(act: Callable[[], None]) -> str:
+    """Run something in a forked child; what it reports: "all is well", or what went wrong."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # From 3.12 on Python warns of any fork beside threads, which is what is tested here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        report = ""
+        try:
+            act()
+            report = "all is well"
+        except BaseException as error:  # noqa: BLE001 - the parent is told
+            report = repr(error)
+        finally:
+            os.write(writing, report.encode()[:4000])
+            os._exit(0)
+    os.close(writing)
+    try:
+        if not select.select([reading], [], [], 2 * PATIENCE_S)[0]:
+            os.kill(child, signal.SIGKILL)
+            return "the child did not end"
+        return os.read(reading, 4096).decode()
+    finally:
+        os.close(reading)
+        assert os.waitpid(child, 0)[0] == child
 
 
 TestClientMachine = ClientMachine.TestCase

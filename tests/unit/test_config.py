@@ -48,6 +48,7 @@ DEFAULTS = {
     "headers": {},
     "ssl_context": None,
     "allow_insecure_auth": False,
+    "proxy": None,
     "subprotocols": ("mcp",),
     "client_info": {"name": "mcp_sync", "version": __version__},
 }
@@ -74,6 +75,7 @@ OTHERS: dict[str, Any] = {
     "headers": {"Authorization": "Bearer secret"},
     "ssl_context": ssl.create_default_context(),
     "allow_insecure_auth": True,
+    "proxy": "http://user:secret@proxy.example.org:3128",
     "subprotocols": ("mcp", "other"),
     "client_info": {"name": "me", "version": "1", "title": "Me"},
 }
@@ -270,7 +272,58 @@ def test_what_is_no_ssl_context_is_refused(value: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("value", [5, None, {"mcp"}, {"mcp": 1}, iter(["mcp"])], ids=repr)
+PROXY_RULE = (
+    'must be http://[user:password@]host:port, "direct" for no proxy, or None for what the '
+    "environment says"
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "rule"),
+    [
+        ("socks5://u:secret@p:1080", "socks5://***@p:1080", "SOCKS is not supported"),
+        ("SOCKS4a://p", "SOCKS4a://p", "SOCKS is not supported"),
+        ("https://u:secret@p:443", "https://***@p:443", "TLS to the proxy itself is not"),
+        ("u:secret@p:3128", "***@p:3128", PROXY_RULE),
+        ("p:3128", "p:3128", PROXY_RULE),
+        ("", "", PROXY_RULE),
+        ("http://", "http://", PROXY_RULE),
+        ("http://p:0", "http://p:0", PROXY_RULE),
+        ("http://p:99999", "http://p:99999", "is no URL: check its host and port"),
+        ("http://p/path", "http://p/path", PROXY_RULE),
+        ("http://p?secret", "http://p?***", PROXY_RULE),
+        ("http://p#secret", "http://p#***", PROXY_RULE),
+        ("http://p\r\nX-Evil: 1", None, None),
+        ("http://u\n:secret@p", "http://***@p", "must not hold spaces or control characters"),
+        ("http://a b", "http://a b", None),
+        (True, "bool", PROXY_RULE),
+        (b"http://p", "bytes", PROXY_RULE),
+    ],
+    ids=repr,
+)
+def test_what_is_no_http_proxy_is_refused_with_the_way_out(
+    value: Any, shown: str | None, rule: str | None
+) -> None:
+    error = refusal(proxy=value)
+    assert error.setting == "proxy"
+    assert "secret" not in str(error)
+    assert shown is None or error.value == repr(shown)
+    assert rule is None or rule in error.rule
+
+
+@pytest.mark.parametrize("value", [None, "direct", "http://p", "http://[::1]:8080/", "HTTP://p:1"])
+def test_a_proxy_an_express_none_and_the_environments_are_taken(value: Any) -> None:
+    assert ClientConfig(proxy=value).proxy == value
+
+
+def test_the_credentials_of_a_proxy_are_shown_nowhere() -> None:
+    config = ClientConfig(proxy="http://user:secret@p:3128")
+    assert "proxy='http://***@p:3128'" in repr(config)
+    assert "proxy=None" in repr(ClientConfig())
+    assert "secret" not in repr(config) + repr(MCPClient.from_settings(config))
+
+
+@pytest.mark.parametrize("value", [5, None, {"mcp"}, {"mcp": 1}, range(1)], ids=repr)
 def test_subprotocols_that_are_no_list_are_refused(value: Any) -> None:
     error = refusal(subprotocols=value)
     assert (error.setting, error.rule) == ("subprotocols", "must be a name or a list of names")
@@ -391,6 +444,14 @@ def test_credentials_in_the_address_stay_on_this_machine_without_tls(
 def test_credentials_may_go_over_tls_or_loopback_or_where_it_is_allowed(settings: Any) -> None:
     headers = {"Authorization": "Bearer secret"}
     assert ClientConfig(**settings, headers=headers).headers == headers
+
+
+def test_a_server_on_loopback_behind_a_proxy_may_be_on_another_machine() -> None:
+    settings: dict[str, Any] = {"server_url": "ws://localhost/", "headers": {"Cookie": "a=b"}}
+    assert refusal(**settings, proxy="http://proxy.example.org").rule == CLEAR
+    for proxy in (None, "direct"):
+        assert ClientConfig(**settings, proxy=proxy).proxy == proxy
+    assert ClientConfig(**{**settings, "server_url": "wss://localhost/"}, proxy="http://p")
 
 
 def test_other_headers_may_go_anywhere() -> None:

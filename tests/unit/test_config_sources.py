@@ -39,6 +39,7 @@ TEXTS = {
     "max_message_size": ("1", 1),
     "max_pending": ("8", 8),
     "allow_insecure_auth": ("1", True),
+    "proxy": ("http://proxy.example.org:3128", "http://proxy.example.org:3128"),
     "subprotocols": ("mcp, other ,", ("mcp", "other")),
 }
 

@@ -14,9 +14,10 @@ import pytest
 from mcp_sync.deadline import Deadline
 from mcp_sync.testing import Frame, WebSocketConnection
 from mcp_sync.transports.base import LinkDown, WriteTimeout
-from mcp_sync.transports.frame_writer import MAX_POSTED, MAX_POSTED_BYTES, FrameWriter
+from mcp_sync.transports.frame_writer import FrameWriter
 from mcp_sync.transports.readiness import POLLOUT, SelfPipe, make_poll
 from mcp_sync.transports.streams import TcpStream
+from mcp_sync.transports.writer import MAX_POSTED, MAX_POSTED_BYTES
 from timing import MS
 
 BOUND = 10_000 * MS

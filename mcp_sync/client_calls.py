@@ -1,0 +1,300 @@
+"""How users call: blocking, as a future, or without an answer; and what becomes of calls."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final, Literal, overload
+
+from .config import ClientConfig, OfflineMode
+from .connection.call import Call, CallSpec
+from .connection.connection import Connection
+from .deadline import Deadline
+from .offline import OfflineResponse
+from .states import ConnectionState
+
+__all__ = ["UNSET", "CallSource", "Timeout", "Unset"]
+
+
+class Unset:
+    """The kind of ``UNSET``, which tells "not given" from None."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+"""Not given: the client's own setting holds."""
+
+Timeout = float | None | Unset
+
+
+class CallSource(abc.ABC):
+    """The part of a client that makes calls. May be shared between threads."""
+
+    _connection: Connection
+
+    @property
+    @abc.abstractmethod
+    def config(self) -> ClientConfig:
+        """The settings that hold now."""
+
+    @overload
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        offline: Literal["wait", "raise"] = "wait",
+        idempotent: bool | None = None,
+    ) -> dict[str, Any]: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        offline: Literal["queue"],
+        idempotent: bool | None = None,
+    ) -> dict[str, Any] | OfflineResponse[dict[str, Any]]: ...
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        offline: OfflineMode = "wait",
+        idempotent: bool | None = None,
+    ) -> dict[str, Any] | OfflineResponse[dict[str, Any]]:
+        """Call a method and wait for its answer.
+
+        Args:
+            method: the JSON-RPC method.
+            params: its params; None sends none.
+            timeout: seconds for everything: queueing, replays, waiting. None sets no limit; not
+                given, ``request_timeout`` holds.
+            offline: what to do without a ready link: "wait" within the timeout, "raise" at once,
+                or "queue" the call and return at once.
+            idempotent: True when a second execution does no harm, so that the call may be sent
+                again after a lost link; False forbids it; None leaves it to the method.
+
+        Returns:
+            The answer's ``result`` object, as it came; with ``offline="queue"`` and no ready
+            link an ``OfflineResponse``.
+
+        Raises:
+            MCPResponseError: the server answered with an error.
+            MCPTimeoutError: not answered in time; ``sent`` tells whether it was sent.
+            MCPConnectionLost: the link was lost under it; ``maybe_executed`` tells the risk.
+            MCPOfflineError: with ``offline="raise"``, there is no ready link.
+            MCPClosedError: the client was closed.
+            MCPQueueFullError: the offline queue is full.
+            TypeError: something in the params is no JSON; the error names the path to it.
+            ValueError: a number in the params is not finite, or their nesting impossible.
+        """
+        result: dict[str, Any] | OfflineResponse[dict[str, Any]] = self._perform(
+            method, params, timeout=timeout, offline=offline, idempotent=idempotent
+        )
+        return result
+
+    def _perform(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        *,
+        timeout: Timeout,
+        offline: OfflineMode = "wait",
+        **spec: Any,
+    ) -> Any:
+        """Make a call and wait for it; see ``request`` and, for ``spec``, ``CallSpec``."""
+        if offline == "queue" and not self._connection.gate.is_ready():
+            call = self._submit(method, params, timeout=timeout, **spec)
+            return OfflineResponse(call, self._connection.position(call))
+        if offline == "raise":
+            self._require_link(timeout)
+        spec.setdefault("limit", Deadline(self._seconds(timeout)))
+        call = self._make_call(method, params, queueable=offline != "raise", **spec)
+        return self._connection.perform(call)
+
+    def _seconds(self, timeout: Timeout) -> float | None:
+        return self.config.request_timeout if isinstance(timeout, Unset) else timeout
+
+    def _require_link(self, timeout: Timeout) -> None:
+        connection = self._connection
+        gate = connection.gate
+        if gate.is_ready():
+            return
+        fresh = gate.state is ConnectionState.DISCONNECTED and not connection.life.was_closed
+        if fresh or gate.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
+            connection.wait_until_ready(Deadline(self._seconds(timeout)))
+        if not gate.is_ready():
+            raise connection.unready_error()
+
+    def submit(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        idempotent: bool | None = None,
+    ) -> Call:
+        """Start a call without waiting for the server.
+
+        Args:
+            method: the JSON-RPC method.
+            params: its params; None sends none.
+            timeout: seconds for everything: queueing, replays, waiting. None sets no limit; not
+                given, the call may wait in the queue up to ``queue_ttl``, and
+                ``request_timeout`` runs from the moment it is written.
+            idempotent: as for ``request``.
+
+        Returns:
+            The call: a ``concurrent.futures.Future`` of the answer's ``result`` object.
+
+        Raises:
+            MCPQueueFullError: the offline queue is full.
+            MCPClosedError: the client was closed.
+            MCPOfflineError: with ``offline_mode=False``, there is no ready link.
+            MCPError: it had to be queued and could not be written to the journal.
+            TypeError: something in the params is no JSON; the error names the path to it.
+            ValueError: a number in the params is not finite, or their nesting impossible.
+        """
+        return self._submit(method, params, timeout=timeout, idempotent=idempotent)
+
+    def _submit(
+        self, method: str, params: Mapping[str, Any] | None, *, timeout: Timeout, **spec: Any
+    ) -> Call:
+        """Start a call; see ``submit`` and, for ``spec``, ``CallSpec``."""
+        if isinstance(timeout, Unset):
+            spec.setdefault("limit", None)
+            spec["answer_limit"] = self.config.request_timeout
+        else:
+            spec.setdefault("limit", Deadline(timeout))
+        journal = self._connection.calls.journal
+        if journal is not None:
+            params = journal.with_key(params)
+        call = self._make_call(method, params, watched=True, **spec)
+        self._connection.start(call, may_block=False)
+        return call
+
+    def notify(self, method: str, params: Mapping[str, Any] | None = None) -> None:
+        """Send a notification: at once on a ready link, else when there is one.
+
+        Args:
+            method: its method.
+            params: its params; None sends none.
+
+        Raises:
+            MCPQueueFullError: the offline queue is full.
+            MCPClosedError: the client was closed.
+            TypeError: something in the params is no JSON; the error names the path to it.
+            ValueError: a number in the params is not finite, or their nesting impossible.
+        """
+        limit = Deadline(self.config.request_timeout)
+        if self._connection.gate.is_ready():
+            call = self._make_call(method, params, limit=limit, wants_answer=False)
+            self._connection.perform(call)
+            return
+        call = self._make_call(
+            method,
+            params,
+            limit=None,
+            answer_limit=limit.timeout,  # how long overflow="block" may hold this thread
+            wants_answer=False,
+            watched=True,
+        )
+        self._connection.start(call, may_block=False)
+
+    def _make_call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        *,
+        idempotent: bool | None = None,
+        **spec: Any,
+    ) -> Call:
+        if not method or type(method) is not str:
+            raise TypeError(f"method must be a non-empty string, not {method!r}")
+        repeatable = idempotent
+        if repeatable is None:
+            repeatable = self._connection.dialect.is_repeatable(method)
+        tool = None
+        if idempotent is None and self.config.trust_tool_hints:
+            tool = self._connection.dialect.tool_of(method, params)
+        return self._connection.make_call(
+            method, params, partial(CallSpec, repeatable=repeatable, tool=tool, **spec)
+        )
+
+    def drain(self, timeout: float | None = 30.0) -> bool:
+        """Wait until the offline queue and the table of unanswered calls are empty.
+
+        Args:
+            timeout: seconds to wait; None waits without a limit.
+
+        Returns:
+            Whether they are empty.
+        """
+        return self._connection.drain(timeout)
+
+    def pending_requests(self) -> list[Call]:
+        """The calls that are queued or not yet answered, oldest first."""
+        return self._connection.unsettled()
+
+    def why(self, call: Call | str | None = None) -> str:
+        """Say what waiting calls wait for.
+
+        Args:
+            call: a call or its id; None tells of every unsettled call, one a line.
+
+        Returns:
+            A short true sentence for each call; also for one that is settled or unknown.
+        """
+        if isinstance(call, Call):
+            return f"{call.call_id} {call.method} waits for {self._connection.why(call)}"
+        waiting = [one for one in self.pending_requests() if call in (None, one.call_id)]
+        nothing = f"{call} is not waiting" if call else "no call is waiting"
+        return "\n".join(map(self.why, waiting)) or nothing
+
+    def cancel(self, call_id: str) -> bool:
+        """Withdraw a call by its id.
+
+        Args:
+            call_id: ``Call.call_id``.
+
+        Returns:
+            True when it is withdrawn; False when there is no such unsettled call.
+        """
+        return any(
+            call.cancel() for call in self._connection.unsettled() if call.call_id == call_id
+        )
+
+    def recovered(self) -> list[Call]:
+        """The calls that the journal held when this client opened it, in the order of queueing.
+
+        Those that had not been sent are queued again, and sent once the client connects. Those
+        that may have been sent by the process that ended have failed with MCPConnectionLost
+        (``maybe_executed``), those whose time was over with MCPTimeoutError: they stay in the
+        journal until a client that was asked for them is closed.
+
+        Returns:
+            The calls, settled or not; none without a journal.
+        """
+        return self._connection.recovery.recovered()
+
+    @property
+    def offline_queue_size(self) -> int:
+        """How many calls wait for a ready link."""
+        return len(self._connection.calls.outbox)
+
+    def clear_offline_queue(self) -> int:
+        """Withdraw every queued call; each fails with MCPCancelledError.
+
+        Returns:
+            How many they were.
+        """
+        return self._connection.clear_queue()

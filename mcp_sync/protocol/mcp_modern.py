@@ -1,0 +1,87 @@
+"""The standard MCP dialect of the modern era, from 2026-07-28 on: no handshake, no sessions.
+
+Every request declares version, client and capabilities in its own ``_meta``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from .dialect import Dialect, with_meta
+from .mcp import McpDialect
+from .messages import Request, RequestId, encode_params, encode_request
+from .offer import Offer
+
+__all__ = ["LOG_LEVEL_KEY", "STAMPED_KEYS", "SUBSCRIPTION_KEY", "ModernDialect", "stamp"]
+
+_PREFIX: Final = "io.modelcontextprotocol/"
+
+LOG_LEVEL_KEY: Final = f"{_PREFIX}logLevel"
+SUBSCRIPTION_KEY: Final = f"{_PREFIX}subscriptionId"
+
+_VERSION_KEY: Final = f"{_PREFIX}protocolVersion"
+_CLIENT_KEY: Final = f"{_PREFIX}clientInfo"
+_CAPABILITIES_KEY: Final = f"{_PREFIX}clientCapabilities"
+
+STAMPED_KEYS: Final = frozenset({_VERSION_KEY, _CLIENT_KEY, _CAPABILITIES_KEY})
+"""What the client alone says in ``_meta``, and no caller (MCP 2026-07-28, basic/_meta)."""
+
+
+def stamp(version: str, offer: Offer) -> dict[str, Any]:
+    """What every modern request carries in ``_meta``, but for the log level."""
+    return {
+        _VERSION_KEY: version,
+        _CLIENT_KEY: dict(offer.client_info),
+        _CAPABILITIES_KEY: dict(offer.capabilities),
+    }
+
+
+def _members(values: Mapping[str, Any]) -> str:
+    return encode_params(values)[1:-1]
+
+
+@attrs.frozen
+class ModernDialect(McpDialect):
+    """How a standard MCP server of the modern era talks. Stateless, safe for any thread.
+
+    Args:
+        offer: what each request declares.
+    """
+
+    offer: Offer = attrs.field(kw_only=True)
+    _stamp: str = attrs.field(init=False, repr=False, eq=False)
+    _level: str = attrs.field(init=False, repr=False, eq=False)
+
+    is_modern = True
+    # There is no ping; this is the cheapest request that every server must answer.
+    health_probe: tuple[str, Mapping[str, Any]] | None = ("server/discover", {})
+
+    @_stamp.default
+    def _encode_stamp(self) -> str:
+        return _members(stamp(self.version, self.offer))
+
+    @_level.default
+    def _encode_level(self) -> str:
+        level = self.offer.log_level
+        return "" if level is None else "," + _members({LOG_LEVEL_KEY: level})
+
+    def encode_request(self, request_id: RequestId, method: str, params: str, meta: str) -> str:
+        """Put a request together, with the stamp of this client in its ``_meta``."""
+        members = self._stamp
+        # A caller may ask for another level for one request.
+        if self._level and LOG_LEVEL_KEY not in meta:
+            members += self._level
+        if meta:
+            members = f"{members},{meta}"
+        return encode_request(request_id, method, with_meta(params, members))
+
+    def with_offer(self, offer: Offer) -> Dialect:
+        """The same dialect with another stamp: the next request declares it."""
+        return attrs.evolve(self, offer=offer)
+
+    def answer(self, request: Request) -> Mapping[str, Any] | None:
+        """Nothing: a modern client sends no answers, not even to a ping."""
+        return None

@@ -1,0 +1,84 @@
+"""The head of an HTTP response, read within bounds of size and of time.
+
+For what is asked before a link is one: a proxy's tunnel and the upgrade.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import email.utils
+from typing import Protocol
+
+from .dial import DialWait
+from .readiness import POLLIN
+
+__all__ = ["Channel", "read_head", "read_retry_after"]
+
+HEAD_LIMIT = 65_536
+RECEIVE_SIZE = 65_536
+RETRY_AFTER_CAP_S = 300.0
+HTTP_BEGIN = b"HTTP/1."
+HEAD_END = b"\r\n\r\n"
+
+
+class Channel(Protocol):
+    """What is needed of a non-blocking socket, with or without TLS."""
+
+    def fileno(self) -> int:
+        """The descriptor to poll."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Bytes that are there; b"" at the end."""
+
+    def send(self, data: memoryview, /) -> int:
+        """Take what can be taken at once."""
+
+
+def read_head(
+    sock: Channel, wait: DialWait, send_error: OSError | None = None
+) -> tuple[bytes, bytes]:
+    """Read a response up to the empty line that ends its head.
+
+    Args:
+        sock: connected, the request sent.
+        wait: the dial's deadline and self-pipe.
+        send_error: raised if the stream ends before the head does; None for an error of its own.
+
+    Returns:
+        The head with its empty line, and what came after it.
+
+    Raises:
+        MCPConnectionError: it is no HTTP, too big, too late, or the stream ended.
+        LinkDown: the transport was aborted meanwhile.
+        OSError: the stream broke.
+    """
+    received = bytearray()
+    while (end := received.find(HEAD_END)) < 0:
+        if not HTTP_BEGIN.startswith(received[: len(HTTP_BEGIN)]):
+            raise wait.failed("the peer does not speak HTTP")
+        if len(received) >= HEAD_LIMIT:
+            raise wait.failed(f"the response's headers are over {HEAD_LIMIT} bytes")
+        data = wait.perform(sock, lambda: sock.recv(RECEIVE_SIZE), POLLIN)
+        if not data:
+            raise send_error or wait.failed("the peer closed the connection")
+        received += data
+    if not received.startswith(HTTP_BEGIN):
+        raise wait.failed("the peer does not speak HTTP")
+    end += len(HEAD_END)
+    return bytes(received[:end]), bytes(received[end:])
+
+
+def read_retry_after(field: str | None) -> float | None:
+    """Seconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3), capped."""
+    if not field:
+        return None
+    if field.isascii() and field.isdigit():
+        return min(float(field[:9]), RETRY_AFTER_CAP_S)
+    with contextlib.suppress(ValueError, OverflowError):
+        moment = email.utils.parsedate_to_datetime(field)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        seconds = (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
+        return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+    return None

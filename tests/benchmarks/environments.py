@@ -1,0 +1,50 @@
+"""The peers that need packages of their own: each in a virtual environment, made once.
+
+They live under MCP_SYNC_BENCH_ENVIRONMENTS, or else under the project's ``.tox``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Final
+
+__all__ = ["REQUIREMENTS", "python_of"]
+
+PROJECT: Final = Path(__file__).parents[2]
+
+REQUIREMENTS: Final = {
+    "websockets": "websockets==17.*",
+    "sdk 1.30 ws": "mcp[ws]==1.30.*",
+    "sdk 2.3 http": "mcp==2.3.*",
+}
+"""What each peer needs; peers that are not here run in the environment of the benchmark."""
+
+INSTALL_SECONDS: Final = 300
+
+
+def python_of(peer: str) -> str:
+    """The interpreter that a peer runs under; its environment is made if it is not there.
+
+    Raises:
+        RuntimeError: the packages could not be installed.
+    """
+    requirement = REQUIREMENTS.get(peer)
+    if requirement is None:
+        return sys.executable
+    default = PROJECT / ".tox" / "bench-peers"
+    home = Path(os.environ.get("MCP_SYNC_BENCH_ENVIRONMENTS", default)) / peer.replace(" ", "-")
+    python, made = home / "bin" / "python", home / "made"
+    if not made.exists() or made.read_text(encoding="utf-8") != requirement:
+        venv.create(home, clear=True, with_pip=True)
+        command = [python, "-m", "pip", "install", "--quiet", requirement]
+        run = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+        if run.returncode:
+            raise RuntimeError(f"pip could not install {requirement}: {run.stderr[-300:]}")
+        made.write_text(requirement, encoding="utf-8")
+    return str(python)

@@ -1,0 +1,56 @@
+"""Where the benchmark puts its figures, and the table of them in ``docs/performance.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ..pages import PROJECT, between_markers, circumstances, load, save, table
+from .parts import Part
+
+__all__ = ["FILE", "measured", "record", "render", "row"]
+
+FILE: Final = Path(__file__).parent / "figures.json"
+PAGE: Final = PROJECT / "docs" / "performance.md"
+
+COLUMNS: Final = ("measure", "goal", "measured, median (quartiles)", "met", "rounds", "when, by")
+
+
+def row(parts: Sequence[Part], command: str) -> dict[str, Any]:
+    """What one row of the benchmark came to."""
+    return {"parts": [part.as_row() for part in parts], **circumstances(command)}
+
+
+def record(rows: dict[str, dict[str, Any]]) -> None:
+    """Put rows down in place of earlier ones of their names, and show all on the page."""
+    merged = save(FILE, load(FILE), rows)
+    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), merged), encoding="utf-8")
+
+
+def measured(part: Mapping[str, Any]) -> str:
+    """The figure of a part as a reader wants it."""
+    if part["median"] is None:
+        return f"not measured: {part['note']}"
+    text = f"{part['median']:.3g} {part['unit']}".strip()
+    if part["quartiles"] is not None:
+        first, third = part["quartiles"]
+        text += f" ({first:.3g} to {third:.3g})"
+    return text + (f"; {part['note']}" if part["note"] else "")
+
+
+def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Replace the table in a page."""
+    lines = [
+        (
+            part["measure"],
+            part["goal"],
+            measured(part),
+            "yes" if part["met"] else "**no**",
+            part["rounds"],
+            f"{one['date']}, `{one['command']}`",
+        )
+        for one in rows.values()
+        for part in one["parts"]
+    ]
+    return between_markers(page, rows, table(COLUMNS, lines))

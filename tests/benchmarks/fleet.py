@@ -1,0 +1,208 @@
+"""The processes of a run: the server, and each peer in one of its own, measured by turns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from .environments import python_of
+
+__all__ = ["PROJECT", "Fleet", "Results", "Server", "Worker", "WorkerError", "environment"]
+
+PROJECT: Final = Path(__file__).parents[2]
+ANSWER_SECONDS: Final = 120.0
+LONGEST_REASON: Final = 120
+
+Results = list[dict[str, dict[str, float]]]
+"""One round after the other: what each peer measured, by its name."""
+
+
+_CACHE: Final = tempfile.TemporaryDirectory(prefix="mcp-sync-bench-")
+"""Compiled modules, so that no process but the first compiles, whatever the environment says."""
+
+
+def environment() -> dict[str, str]:
+    """Of every process that is measured."""
+    kept = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    return kept | {"PYTHONPYCACHEPREFIX": _CACHE.name}
+
+
+_UNWANTED: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH")
+
+
+class WorkerError(Exception):
+    """A peer cannot be measured; says why."""
+
+
+class _Process:
+    """A child that ends with its standard input."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=environment(),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def read(self, seconds: float = ANSWER_SECONDS) -> Any:
+        """The next line, as JSON; the child is killed when it takes longer."""
+        assert self.process.stdout is not None
+        watchdog = threading.Timer(seconds, self.process.kill)
+        watchdog.start()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+        if not line:
+            raise WorkerError(f"the process ended or was silent for {seconds:.0f} s")
+        return json.loads(line)
+
+    def write(self, message: Any) -> None:
+        """One line of JSON."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        """End it, by force when it does not end by itself."""
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+
+class Server(_Process):
+    """The fast server."""
+
+    def __init__(self) -> None:
+        super().__init__([sys.executable, "-m", "tests.benchmarks.server"])
+        websocket, http = self.read()
+        self.urls = {
+            "ws": f"ws://127.0.0.1:{websocket}",
+            "http": f"http://127.0.0.1:{http}/mcp",
+        }
+
+    def url_for(self, peer: str) -> str:
+        """Where a peer connects to."""
+        return self.urls["http" if peer.endswith("http") else "ws"]
+
+
+class Worker(_Process):
+    """One peer, connected.
+
+    Raises:
+        WorkerError: its packages cannot be installed, or it cannot connect.
+    """
+
+    def __init__(self, peer: str, url: str, prefix: tuple[str, ...] = ()) -> None:
+        try:
+            python = python_of(peer)
+        except (RuntimeError, subprocess.SubprocessError, OSError) as error:
+            raise WorkerError(str(error)) from error
+        super().__init__([*prefix, python, "-m", "tests.benchmarks.worker", peer, url])
+        try:
+            self.check(self.read())
+        except WorkerError:
+            self.close()
+            raise
+
+    def check(self, answer: dict[str, Any]) -> dict[str, float]:
+        """The answer, unless it is an error."""
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        return answer
+
+    def ask(self, what: str, **order: Any) -> dict[str, float]:
+        """Have a slice measured."""
+        self.write({"slice": what, **order})
+        return self.check(self.read())
+
+
+class Fleet:
+    """The server and the peers, each started when it is first measured."""
+
+    def __init__(self, rounds: int) -> None:
+        self.round_count = rounds
+        self.missing: dict[str, str] = {}
+        """Why a peer could not be measured, by its name."""
+        self.missing_slices: dict[str, str] = {}
+        """The same of peers that are there, but whose last failed slice ended in an error."""
+        self._workers: dict[str, Worker] = {}
+
+    def __enter__(self) -> Fleet:
+        self.server = Server()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in (*self._workers.values(), self.server):
+            process.close()
+
+    def fresh(self, peer: str, prefix: tuple[str, ...] = ()) -> Worker:
+        """A worker that nobody else asks; the caller closes it."""
+        return Worker(peer, self.server.url_for(peer), prefix)
+
+    def worker(self, peer: str) -> Worker | None:
+        """The worker of a peer; None when it is missing, which is noted with the reason."""
+        if peer not in self._workers and peer not in self.missing:
+            try:
+                self._workers[peer] = self.fresh(peer)
+            except WorkerError as error:
+                self.missing[peer] = str(error)
+        return self._workers.get(peer)
+
+    def _note(self, peer: str, error: Exception) -> None:
+        """A slice failed: it is missing from its round; a dead worker is started anew."""
+        self.missing_slices[peer] = str(error)
+        if self._workers[peer].process.poll() is not None:
+            self._workers.pop(peer).close()
+
+    def why_missing(self, peer: str) -> str:
+        """Why there is no figure of a peer."""
+        why = self.missing.get(peer) or self.missing_slices.get(peer) or "it was not measured"
+        return textwrap.shorten(why, LONGEST_REASON, placeholder=" …")
+
+    def rounds(
+        self, orders: dict[str, dict[str, Any]], *, share: float = 1.0, warm: bool = True
+    ) -> Results:
+        """Measure each peer by turns, in random order.
+
+        Args:
+            orders: by the names of peers: the slice as ``what`` and its arguments.
+            share: of the rounds of this run; at least three are made.
+            warm: True leaves a first round out of the results.
+        """
+        results: Results = []
+        for _ in range(max(3, round(self.round_count * share)) + warm):
+            names = list(orders)
+            random.shuffle(names)
+            measured = {}
+            for name in names:
+                worker = self.worker(name)
+                if worker is not None:
+                    try:
+                        measured[name] = worker.ask(**orders[name])
+                    except (WorkerError, OSError) as error:
+                        self._note(name, error)
+            results.append(measured)
+        return results[warm:]
