@@ -29,7 +29,11 @@ from .errors import (
     MCPTimeoutError,
     MCPToolError,
 )
-from .events import EVENT_NAMES, ConnectionEvent, NotificationEvent
+from .events import EVENT_NAMES, ConnectionEvent, NotificationEvent, Progress, ProgressHandler
+from .features.asked import ElicitationHandler, RootsHandler, SamplingHandler
+from .features.logs import LogHandler
+from .features.schemas import InvalidArguments
+from .features.subscriptions import EventSubscription
 from .offline import OfflineResponse
 from .protocol.compareblocks_errors import (
     CompareblocksError,
@@ -59,28 +63,77 @@ from .types.compareblocks import (
     UpdateEvent,
     Variation,
 )
+from .types.completion import Completion, PromptReference, ResourceReference
+from .types.content import (
+    Annotations,
+    AudioContent,
+    BlobResourceContents,
+    Content,
+    EmbeddedResource,
+    Icon,
+    ImageContent,
+    ResourceContents,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+    ToolResultContent,
+    ToolUseContent,
+    UnknownContent,
+)
+from .types.elicitation import ElicitationRequest, ElicitationResult
 from .types.health import Health
 from .types.journal import JournalSettings
+from .types.logging import LOG_LEVELS, LogLevel, LogMessage
+from .types.prompts import GetPromptResult, Prompt, PromptArgument, PromptMessage
+from .types.resource_contents import ResourceDescription
+from .types.resources import ReadResourceResult, Resource, ResourceTemplate
+from .types.roots import Root
+from .types.sampling import ModelPreferences, SamplingMessage, SamplingRequest, SamplingResult
 from .types.session import ClientDescription, InitializeResult, ServerInfo
 from .types.statistics import ConnectionStatistics
+from .types.subscriptions import (
+    MaybeMissed,
+    PromptsChanged,
+    ResourcesChanged,
+    ResourceUpdated,
+    SubscriptionEvent,
+    ToolsChanged,
+)
+from .types.tools import CallToolResult, Tool, ToolAnnotations
 from .variations_file import read_variations
 
 __all__ = [
     "EVENT_NAMES",
+    "LOG_LEVELS",
     "UNSET",
+    "Annotations",
+    "AudioContent",
     "BaseClient",
+    "BlobResourceContents",
     "Call",
+    "CallToolResult",
     "ClientConfig",
     "ClientDescription",
     "CompareblocksClient",
     "CompareblocksError",
+    "Completion",
     "ConnectionEvent",
     "ConnectionState",
     "ConnectionStatistics",
+    "Content",
+    "ElicitationHandler",
+    "ElicitationRequest",
+    "ElicitationResult",
+    "EmbeddedResource",
+    "EventSubscription",
     "ExtractionFailed",
     "ExtractionResults",
+    "GetPromptResult",
     "Health",
+    "Icon",
+    "ImageContent",
     "InitializeResult",
+    "InvalidArguments",
     "InvalidExtractionSubmission",
     "InvalidParams",
     "InvalidPdfPath",
@@ -91,6 +144,9 @@ __all__ = [
     "InvalidSubscriptionRequest",
     "InvalidVariationLine",
     "JournalSettings",
+    "LogHandler",
+    "LogLevel",
+    "LogMessage",
     "MCPCancelledError",
     "MCPClient",
     "MCPClosedError",
@@ -106,17 +162,50 @@ __all__ = [
     "MCPResponseError",
     "MCPTimeoutError",
     "MCPToolError",
+    "MaybeMissed",
     "MethodNotFound",
+    "ModelPreferences",
     "NotificationEvent",
     "OfflineResponse",
     "PdfNotFound",
+    "Progress",
+    "ProgressHandler",
+    "Prompt",
+    "PromptArgument",
+    "PromptMessage",
+    "PromptReference",
+    "PromptsChanged",
+    "ReadResourceResult",
+    "Resource",
+    "ResourceContents",
+    "ResourceDescription",
+    "ResourceLink",
+    "ResourceReference",
+    "ResourceTemplate",
+    "ResourceUpdated",
+    "ResourcesChanged",
+    "Root",
+    "RootsHandler",
+    "SamplingHandler",
+    "SamplingMessage",
+    "SamplingRequest",
+    "SamplingResult",
     "ServerInfo",
     "SessionNotCompleted",
     "SessionNotFound",
     "SessionStatus",
     "Submission",
     "Subscription",
+    "SubscriptionEvent",
     "SystemStatus",
+    "TextContent",
+    "TextResourceContents",
+    "Tool",
+    "ToolAnnotations",
+    "ToolResultContent",
+    "ToolUseContent",
+    "ToolsChanged",
+    "UnknownContent",
     "UnserialisableSubmission",
     "UpdateEvent",
     "Variation",

@@ -75,7 +75,9 @@ class BaseClient(CallSource, EventSource):
             heartbeat_interval=heartbeat_interval,
             **settings,
         )
-        self._adopt(Connection(config, self._make_dialect(config), _make_transport, lead=self._lead))
+        self._adopt(
+            Connection(config, self._make_dialect(config), _make_transport, lead=self._lead)
+        )
         track(self)
 
     def _adopt(self, connection: Connection) -> None:
@@ -364,9 +366,7 @@ def _make_stdio(config: ClientConfig, command: tuple[str, ...]) -> Transport:
 
 def _make_websocket(config: ClientConfig) -> Transport:
     headers = config.headers() if callable(config.headers) else config.headers
-    check_plain_authorization(
-        config.server_url, headers, config.allow_insecure_auth, config.proxy
-    )
+    check_plain_authorization(config.server_url, headers, config.allow_insecure_auth, config.proxy)
     settings = WebSocketSettings(
         url=config.server_url,
         headers=headers,

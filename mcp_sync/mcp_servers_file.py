@@ -65,7 +65,7 @@ def _load(file: Path) -> Any:
         raise _refused(file, f"cannot be read: {error.strerror}") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        rule = f"is not JSON: {error.msg} at {place}; comments and trailing commas are none either"
+        rule = f"is not JSON: {error.msg} at {place}; it has no comments and no trailing commas"
         raise _refused(file, rule) from error
     except (ValueError, RecursionError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "no sound value"

@@ -106,9 +106,6 @@ class Server:
         facts = {"cwd": str(Path.cwd()), "pid": os.getpid(), "argv": sys.argv[2:]}
         return {**facts, "env": dict(os.environ), "group": os.getpgid(0), "session": os.getsid(0)}
 
-    def on_open_files(self, params: dict[str, Any]) -> dict[str, Any]:
-        return {"open": sorted(int(name) for name in os.listdir("/proc/self/fd"))}
-
     def on_big(self, params: dict[str, Any]) -> dict[str, Any]:
         return {"text": "x" * params["size"]}
 

@@ -206,7 +206,8 @@ class Calls:
 
     def timeout_error(self, call: Call) -> MCPTimeoutError:
         """The error of a call whose deadline is over. Holds the lock."""
-        sent = call.owner in (Owner.PENDING, Owner.ASKED)
+        # One that waits to be sent again has been sent.
+        sent = call.replays > 0 or call.owner in (Owner.PENDING, Owner.ASKED)
         timeout = call.deadline.timeout if call.deadline is not None else call.answer_limit
         if call.owner is Owner.OUTBOX and call.deadline is None:
             lifetime = call.queue_deadline

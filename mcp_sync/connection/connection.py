@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ..config import ClientConfig, check_client_info
 from ..deadline import Deadline
@@ -20,6 +20,7 @@ from ..errors import (
     MCPCancelledError,
     MCPClosedError,
     MCPConfigurationError,
+    MCPConnectionError,
     MCPError,
     MCPOfflineError,
     MCPTimeoutError,
@@ -115,6 +116,7 @@ class Connection:
         self._reading = Reading(self.gate, self.calls, self.receiver, self.life.down, lead=lead)
         self._exchange = Exchange(self.gate, self.calls, self._sender, self, self._settle)
         self.streams = Streams(self.gate, self.receiver, self._exchange, self.life.down)
+        self.life.on_end = self.streams.end_all
         self._reader = Reader(
             self.gate,
             self.life,
@@ -249,13 +251,13 @@ class Connection:
         A modern server is told with the next request; of the handshake era, with the next link.
 
         Args:
-            capabilities: what it may ask for; None leaves that as it is.
+            capabilities: what it may ask for besides what it may already; None for no more.
             log_level: the least severe message that is wanted; None leaves that as it is.
         """
         declared = self.restorations
         with self.gate.lock:
             if capabilities is not None:
-                declared.capabilities = dict(capabilities)
+                declared.capabilities = {**declared.capabilities, **capabilities}
             if log_level is not None:
                 declared.log_level = log_level
             link = self.gate.link
@@ -303,6 +305,7 @@ class Connection:
                 transport.forget()
         for call in {*self.calls.outbox, *self.calls.peer, *self.calls.asked}:
             call.orphan(MCPClosedError(f"{call.method} was called in the parent process"))
+        self.streams.orphan()
         # What its finalizer finds in the child: nothing that is open.
         self.gate = Gate(self.gate.config, self.stats, self.dispatcher)
         renewed = Connection(
@@ -508,9 +511,31 @@ class Connection:
             if not self._heartbeat.alive:
                 self._heartbeat.alive = True
                 missing.append(("mcp-heartbeat", self._heartbeat.run))
-        started = [start_worker(name, run) for name, run in missing]
-        with self.gate.lock:
-            self._threads = [*(one for one in self._threads if one.is_alive()), *started]
+        started: list[threading.Thread] = []
+        try:
+            for name, run in missing:
+                started.append(start_worker(name, run))
+        except RuntimeError as error:
+            self._without_threads({name for name, _ in missing[len(started) :]}, error)
+        finally:
+            with self.gate.lock:
+                self._threads = [*(one for one in self._threads if one.is_alive()), *started]
+
+    def _without_threads(self, names: set[str], cause: RuntimeError) -> NoReturn:
+        """Close, so that nobody waits for a thread that was not to be had; ``connect`` may retry.
+
+        Raises:
+            MCPConnectionError: always.
+        """
+        failure = MCPConnectionError(
+            f"could not start {' and '.join(sorted(names))}: {cause}; end other threads, or raise "
+            "the system's limit of them, and connect again"
+        )
+        with self.gate.decide() as decision:
+            self.life.reader_alive &= "mcp-reader" not in names
+            self._heartbeat.alive &= "mcp-heartbeat" not in names
+            self.life.close(failure, decision)
+        raise failure from cause
 
 
 def _join(threads: list[threading.Thread], deadline: Deadline) -> None:

@@ -16,9 +16,9 @@ import attrs
 
 from ..deadline import Deadline
 from ..errors import MCPConnectionLost, MCPError, MCPTimeoutError
-from ..types.journal import JournalSettings
 from ..protocol.dialect import with_meta
 from ..protocol.messages import encode_apart
+from ..types.journal import JournalSettings
 from .call import Call, CallSpec, Keeper, Owner
 
 __all__ = ["COLUMNS", "Entry", "JournalRow", "call_of", "row_of", "seal", "with_key"]

@@ -83,6 +83,8 @@ class Life:
         self._past_traffic = Traffic()
         self.handshake_wanted = False
         """Whether somebody needs a handshake; stays set over links until the client is closed."""
+        self.on_end: Callable[[MCPError], None] = lambda _: None
+        """Told, outside the lock, why there will be no further link."""
         self._restarts = 0
         """How often handshakes asked for a fresh link since the last one that was ready."""
         self._dial_at: float | None = None
@@ -168,6 +170,7 @@ class Life:
             self._past_traffic = self.traffic(link)
         gate.note_readiness()
         unsent = self._calls.fail_all(error, decision)
+        decision.later(self.on_end, error)
         gate.stats.calls_dropped(unsent)
         if was_open:
             gate.announce("disconnected", cause="closed", close_code=None, close_reason="")
@@ -227,6 +230,7 @@ class Life:
         with self._gate.decide() as decision:
             if self.dialing is transport and self._dial_at is not None:
                 self.dialing = None
+                self._gate.stats.dial_failed(time.monotonic(), str(error))
                 self._failed(error, decision)
 
     def agreed(self, link: Link, session: Session) -> None:
@@ -248,7 +252,7 @@ class Life:
                     f"the server keeps changing what it speaks: {spent}; pin protocol_version"
                 )
                 self._drop(link, Loss(cause=str(error)), decision)
-                self._failed(error, decision)
+                self._link_failed(error, decision)
             else:
                 self._restart(link, Loss(cause=str(spent)), spent.dialect, decision)
 
@@ -296,7 +300,7 @@ class Life:
         with self._gate.decide() as decision:
             if self._gate.link is link:
                 self._drop(link, Loss(cause=f"handshake failed: {shorten(error)}"), decision)
-                self._failed(error, decision)
+                self._link_failed(error, decision)
 
     def down(self, link: Link, down: LinkDown) -> None:
         """A link is lost, whoever noticed; news of a retired link is dropped."""
@@ -323,7 +327,7 @@ class Life:
         self._drop(link, loss, decision)
         if not was_ready:
             error = MCPConnectionLost(loss.cause, False, None, loss.close_code, loss.close_reason)
-            self._failed(self.outage.rejection(loss) or error, decision)
+            self._link_failed(self.outage.rejection(loss) or error, decision)
             return
         self._leave(loss)
         rejection = self.outage.rejection(loss)
@@ -361,11 +365,15 @@ class Life:
         decision.later(link.transport.abort)
         decision.later(link.stir.set)
 
+    def _link_failed(self, error: MCPError, decision: Decision) -> None:
+        """A link was lost before it was ready: its dial has failed after all. Holds the lock."""
+        self._gate.stats.link_failed(time.monotonic(), str(error))
+        self._failed(error, decision)
+
     def _failed(self, error: MCPError, decision: Decision) -> None:
         """Count a failed attempt and decide what follows. Holds the lock."""
         gate = self._gate
         self.outage.failed(error)
-        gate.stats.dial_failed(time.monotonic(), str(error))
         rejected = is_permanent(error, gate.ever_ready)
         once_more = rejected and self._may_reauthorize(error)
         permanent = rejected and not once_more
@@ -403,6 +411,7 @@ class Life:
         self._dial_at = None
         self._announce_failed(error, None, permanent=permanent)
         self._calls.fail_all(error, decision)
+        decision.later(self.on_end, error)
         gate.changed.notify_all()
         decision.later(_log.error, "not dialing any more: %s", error)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..errors import MCPConnectionLost, MCPError, MCPProtocolError, shorten
 from ..events import NotificationEvent, Progress
 from ..protocol.messages import (
+    BadRequest,
     Broken,
     ErrorResponse,
     Message,
@@ -18,6 +19,7 @@ from ..protocol.messages import (
     RequestId,
     Response,
     decode,
+    encode_error,
     encode_result,
 )
 from ..protocol.rounds import INPUT_REQUIRED, is_complete
@@ -38,9 +40,7 @@ _log: Final = logging.getLogger("mcp_sync.connection")
 class Receiver:
     """Matches answers to calls and passes the rest on. Safe for any thread."""
 
-    def __init__(
-        self, gate: Gate, calls: Calls, requests: ServerRequests, rounds: Rounds
-    ) -> None:
+    def __init__(self, gate: Gate, calls: Calls, requests: ServerRequests, rounds: Rounds) -> None:
         self._gate = gate
         self._calls = calls
         self._requests = requests
@@ -94,6 +94,8 @@ class Receiver:
             self._refused(link, message)
         elif isinstance(message, Broken):
             self._broken(message)
+        elif isinstance(message, BadRequest):
+            self._ill_asked(link, message)
 
     def _incomplete(self, link: Link, message: Response) -> None:
         """A result that is not the last word: input is wanted, or its kind is unknown."""
@@ -120,6 +122,11 @@ class Receiver:
             link.transport.post(encode_result(request.id, result))
         elif not self._requests.put(link, request):
             self._stray("server request over the limit", request.method)
+
+    def _ill_asked(self, link: Link, message: BadRequest) -> None:
+        if not link.dialect.is_modern:  # as above
+            link.transport.post(encode_error(message.id, message.code, message.rule))
+        self._stray("broken message", message.rule)
 
     def _notify(self, link: Link, message: Notification) -> None:
         method, params = message.method, message.params
@@ -166,9 +173,7 @@ class Receiver:
         ):
             self._stray("broken message", message.rule)
 
-    def _unexpected(
-        self, link: Link, request_id: RequestId, error: MCPError | None = None
-    ) -> None:
+    def _unexpected(self, link: Link, request_id: RequestId, error: MCPError | None = None) -> None:
         if self.ends_stream(link, request_id, error):
             return
         with self._gate.lock:

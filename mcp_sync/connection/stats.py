@@ -91,6 +91,7 @@ class Stats:
         self._last_dial_error: str | None = None
         self._last_dial_duration: float | None = None
         self._reconnects = self._quiet_probes = 0
+        self._is_reconnect = False
         self._outage = False
         self._losses = 0
         self._loss_times: deque[float] = deque(maxlen=LOSS_TIMES)
@@ -134,15 +135,22 @@ class Stats:
         """The attempt made a link."""
         self._dials_succeeded += 1
         self._last_dial_duration = now - self._last_dial
-        if self._outage:
-            self._reconnects += 1
-            self._outage = False
+        self._is_reconnect = self._outage
+        self._reconnects += self._is_reconnect
+        self._outage = False
 
     def dial_failed(self, now: float, error: str) -> None:
         """The attempt failed."""
         self._dials_failed += 1
         self._last_dial_duration = now - self._last_dial
         self._last_dial_error = error
+
+    def link_failed(self, now: float, error: str) -> None:
+        """The link that the attempt made was never ready: the attempt failed after all."""
+        self._dials_succeeded -= 1
+        self._reconnects -= self._is_reconnect
+        self._is_reconnect = False
+        self.dial_failed(now, error)
 
     def quiet_probe(self) -> None:
         """The attempt that begins is one that announces nothing."""

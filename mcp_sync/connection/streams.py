@@ -14,12 +14,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from ..deadline import Deadline
-from ..errors import MCPConnectionError, MCPError, MCPResponseError, MCPTimeoutError
+from ..errors import (
+    MCPClosedError,
+    MCPConnectionError,
+    MCPError,
+    MCPResponseError,
+    MCPTimeoutError,
+)
 from ..protocol.mcp_modern import SUBSCRIPTION_KEY
 from ..protocol.messages import RequestId, encode_notification, encode_params
 from ..transports.base import LinkDown, WriteTimeout
 from .exchange import Exchange
-from .gate import Gate
+from .gate import Gate, copy_of
 from .link import Link
 from .receiving import Receiver
 
@@ -56,7 +62,10 @@ class Listener(Protocol):
         """This is another link: if it was open on an earlier one, something may be missed."""
 
     def ended(self, error: MCPError | None) -> None:
-        """The server has ended the stream: in order, or with an error."""
+        """The stream is over: in order, or with an error."""
+
+    def orphan(self, error: MCPError) -> None:
+        """The same in a forked child: no lock of the parent's may be taken."""
 
 
 class Streams:
@@ -137,6 +146,19 @@ class Streams:
             except MCPResponseError as error:
                 _log.warning("the server refused what was subscribed to: %s", error)
                 listener.ended(error)
+
+    def end_all(self, error: MCPError) -> None:
+        """End every stream, because there will be no further link."""
+        with self._gate.lock:
+            listeners, self._listeners = self._listeners, ()
+        for listener in listeners:
+            listener.ended(copy_of(error))
+
+    def orphan(self) -> None:
+        """End every stream in a forked child, where a thread that is gone may hold any lock."""
+        for listener in self._listeners:
+            listener.orphan(MCPClosedError("it was subscribed to in the parent process"))
+        self._listeners = ()
 
     def _listen(self, link: Link, listener: Listener, deadline: Deadline) -> None:
         with self._gate.lock:

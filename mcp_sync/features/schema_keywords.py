@@ -255,7 +255,7 @@ def _own_items(validator: Any, instance: Any, schema: Mapping[str, Any]) -> set[
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(shorten(repr(name), 60) for name in names[:_NAMED])
+    shown = ", ".join(shorten(repr(name), 25) for name in names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
 
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import jsonschema
 from jsonschema.exceptions import ValidationError, best_match
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.exceptions import Unresolvable
+from referencing.jsonschema import specification_with
 
 from ..errors import shorten
 from .schema_keywords import OWN_KEYWORDS, counted
@@ -28,7 +29,8 @@ _DIALECTS: Final[Mapping[str, Any]] = {
     "https://json-schema.org/draft/2019-09/schema": jsonschema.Draft201909Validator,
     "http://json-schema.org/draft-07/schema": jsonschema.Draft7Validator,
 }
-# Empty, and without a way to retrieve: the library then fetches nothing.
+# Empty, and without a way to retrieve: the library then knows the metaschemas that it brings
+# along, and fetches nothing.
 _NO_REGISTRY: Final[Registry[Any]] = Registry()
 _REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
 
@@ -83,8 +85,9 @@ def compile_schema(schema: Mapping[str, Any] | bool, limits: SchemaLimits) -> Co
         if fault is not None:
             where = shorten(fault.json_path)
             raise SchemaUnusable(f"it is no valid schema at {where}: {shorten(fault.message)}")
-        _inspect(schema, dialect)
-        return CompiledSchema(kind(schema, registry=_NO_REGISTRY), limits)
+        validator = kind(schema, registry=_NO_REGISTRY)
+        _inspect(schema, dialect, validator._resolver)
+        return CompiledSchema(validator, limits)
 
 
 def _measure(schema: object, limits: SchemaLimits) -> None:
@@ -113,15 +116,16 @@ def _measure(schema: object, limits: SchemaLimits) -> None:
 
 
 def _dialect_of(schema: object) -> str:
-    named = schema.get("$schema", _DEFAULT_DIALECT) if isinstance(schema, Mapping) else None
-    dialect = _DEFAULT_DIALECT if named is None else named
-    dialect = dialect.removesuffix("#") if isinstance(dialect, str) else dialect
+    named: object = _DEFAULT_DIALECT
+    if isinstance(schema, Mapping):
+        named = schema.get("$schema", _DEFAULT_DIALECT)
+    dialect = named.removesuffix("#") if isinstance(named, str) else ""
     if dialect not in _DIALECTS:
         raise SchemaUnusable(
             f"its dialect $schema={shorten(repr(named))} is not supported, only 2020-12, 2019-09 "
             "and draft-07 are"
         )
-    return str(dialect)
+    return dialect
 
 
 @functools.cache
@@ -146,17 +150,13 @@ def _evolve(validator: Any, **changes: Any) -> Any:
     )
 
 
-def _inspect(schema: Any, dialect: str) -> None:
+def _inspect(schema: Any, dialect: str, resolver: Any) -> None:
     """Look at every subschema: its references, patterns and dialect."""
-    from referencing.jsonschema import specification_with  # noqa: PLC0415
-
     specification = specification_with(dialect)
-    root: Resource[Any] = specification.create_resource(schema)
-    waiting = [(root, _NO_REGISTRY.resolver_with_root(root))]
+    waiting: list[tuple[Any, Any]] = [(schema, resolver)]
     while waiting:
-        resource, resolver = waiting.pop()
+        part, here = waiting.pop()
         budget().spend()
-        part = resource.contents
         if not isinstance(part, Mapping):
             continue
         if _dialect_of({"$schema": dialect, **part}) != dialect:
@@ -164,10 +164,10 @@ def _inspect(schema: Any, dialect: str) -> None:
         for pattern in _patterns(part):
             check_pattern(pattern)
         for ref in (part[name] for name in _REFERENCES if name in part):
-            _resolve(resolver, ref)
+            _resolve(here, ref)
         for inner in specification.subresources_of(part):
             sub = specification.create_resource(inner)
-            waiting.append((sub, resolver.in_subresource(sub)))
+            waiting.append((inner, here.in_subresource(sub)))
 
 
 def _patterns(part: Mapping[str, Any]) -> Iterator[str]:

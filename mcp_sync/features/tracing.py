@@ -56,7 +56,8 @@ def current_trace() -> Mapping[str, str]:
     if "opentelemetry.trace" not in sys.modules:
         return _NOTHING
     inject = _injector()
-    return _NOTHING if inject is None else _checked(inject())
+    carrier = None if inject is None else inject()
+    return _checked(carrier) if carrier else _NOTHING
 
 
 @functools.cache

@@ -15,6 +15,7 @@ import attrs
 from ..errors import MCPMessageTooLarge, MCPResponseError
 from ..types.session import InitializeResult
 from .messages import (
+    INVALID_PARAMS,
     ErrorResponse,
     Message,
     Notification,
@@ -41,7 +42,6 @@ __all__ = [
 METHOD_NOT_FOUND: Final = -32601
 """The error code for a method that is not offered (JSON-RPC 2.0, section 5.1)."""
 
-INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
 

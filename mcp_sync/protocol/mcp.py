@@ -9,16 +9,16 @@ import attrs
 
 from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
-from .compareblocks import COMPAREBLOCKS_VERSION, CompareblocksDialect
-from .dialect import METHOD_NOT_FOUND, Dialect, Handshake, HandshakeStep, Session
-from .messages import Notification, Request, RequestId
-from .offer import Offer
 from ..types.versions import (
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE_VERSION,
     PROTOCOL_VERSIONS,
     newest_common,
 )
+from .compareblocks import COMPAREBLOCKS_VERSION, CompareblocksDialect
+from .dialect import METHOD_NOT_FOUND, Dialect, Handshake, HandshakeStep, Session
+from .messages import Notification, Request, RequestId
+from .offer import Offer
 
 __all__ = [
     "UNSUPPORTED_VERSION",
@@ -31,7 +31,9 @@ __all__ = [
 UNSUPPORTED_VERSION: Final = -32022
 """The modern era's refusal of a version, with ``data.supported`` (MCP 2026-07-28, versioning)."""
 
-WAY_OUT: Final = f"this client speaks {', '.join(PROTOCOL_VERSIONS)}: use a server with one of these"
+WAY_OUT: Final = (
+    f"this client speaks {', '.join(PROTOCOL_VERSIONS)}: use a server with one of these"
+)
 
 _NO_COMMON_VERSION: Final = frozenset({METHOD_NOT_FOUND, -32602, UNSUPPORTED_VERSION})
 """How servers refuse ``initialize`` for good: one without the handshake era, one of that era (MCP
@@ -106,9 +108,7 @@ class McpDialect(Dialect):
         return {} if request.method == "ping" else None
 
 
-def initialize(
-    offer: Offer, dialect: McpDialect, next_dialect: Dialect | None = None
-) -> Handshake:
+def initialize(offer: Offer, dialect: McpDialect, next_dialect: Dialect | None = None) -> Handshake:
     """The steps of the handshake era.
 
     Args:

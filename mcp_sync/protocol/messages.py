@@ -14,6 +14,9 @@ from typing import Any, Final, NamedTuple
 from ..errors import MCPProtocolError, shorten
 
 __all__ = [
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "BadRequest",
     "Broken",
     "ErrorResponse",
     "Message",
@@ -31,6 +34,12 @@ __all__ = [
     "encode_result",
     "join_params",
 ]
+
+INVALID_REQUEST: Final = -32600
+"""The error code for what is no request (JSON-RPC 2.0, section 5.1)."""
+
+INVALID_PARAMS: Final = -32602
+"""The error code for params that are impossible (the same)."""
 
 RequestId = int | str
 """The id of a request; never null, so that every request can be answered."""
@@ -77,7 +86,15 @@ class Broken(NamedTuple):
     rule: str
 
 
-Message = Request | Notification | Response | ErrorResponse | Broken
+class BadRequest(NamedTuple):
+    """A request that breaks the protocol, and wants an error as its answer all the same."""
+
+    id: RequestId
+    code: int
+    rule: str
+
+
+Message = Request | Notification | Response | ErrorResponse | Broken | BadRequest
 """Anything that can be received."""
 
 
@@ -285,7 +302,8 @@ def classify(raw: dict[str, Any]) -> Message:
         raw: what ``decode`` returned.
 
     Returns:
-        The message; ``Broken`` with the rule where it is none.
+        The message; ``Broken`` with the rule where it is none, ``BadRequest`` where it has an id
+        to be answered to.
     """
     request_id = raw.get("id")
     if request_id is not None and type(request_id) is not int and type(request_id) is not str:
@@ -297,7 +315,12 @@ def classify(raw: dict[str, Any]) -> Message:
     if params is None:
         params = {}
     if type(method) is not str or type(params) is not dict:
-        return Broken(None, "a request needs a method name and an object of params")
+        rule = "a request needs a method name and an object of params"
+        if request_id is None:
+            return Broken(None, rule)
+        return BadRequest(
+            request_id, INVALID_PARAMS if type(method) is str else INVALID_REQUEST, rule
+        )
     if request_id is None:
         return Notification(method, params)
     return Request(request_id, method, params)

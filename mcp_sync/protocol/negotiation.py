@@ -14,10 +14,6 @@ import attrs
 
 from ..errors import MCPConnectionRejected, MCPResponseError, MCPTimeoutError
 from ..types.session import InitializeResult
-from .dialect import Dialect, Handshake, HandshakeStep, LinkSpent, Session
-from .mcp import UNSUPPORTED_VERSION, WAY_OUT, McpDialect, initialize, supported_by
-from .mcp_modern import ModernDialect, stamp
-from .offer import Offer
 from ..types.versions import (
     AUTO,
     HANDSHAKE_VERSIONS,
@@ -25,6 +21,10 @@ from ..types.versions import (
     MODERN_VERSIONS,
     newest_common,
 )
+from .dialect import Dialect, Handshake, HandshakeStep, LinkSpent, Session
+from .mcp import UNSUPPORTED_VERSION, WAY_OUT, McpDialect, initialize, supported_by
+from .mcp_modern import ModernDialect, stamp
+from .offer import Offer
 
 __all__ = ["NegotiatingDialect", "dialect_for"]
 
@@ -165,9 +165,7 @@ def _read(answer: Mapping[str, Any], offer: Offer) -> Session | None:
     meta = answer.get("_meta")
     info = meta.get(_SERVER_INFO_KEY) if isinstance(meta, Mapping) else None
     result = attrs.evolve(
-        InitializeResult.from_wire(
-            {**answer, "protocolVersion": version, "serverInfo": info}
-        ),
+        InitializeResult.from_wire({**answer, "protocolVersion": version, "serverInfo": info}),
         raw=answer,
     )
     return Session(result, ModernDialect(version, offer=offer))

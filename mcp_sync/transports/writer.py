@@ -23,13 +23,17 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 MAX_POSTED = 64
+"""How many posted messages may wait."""
+
 MAX_POSTED_BYTES = 256 * 1024
+"""How many bytes they may hold together."""
 
 FRAME_OVERHEAD = 64
 TLS_OVERHEAD_DIVISOR = 256
 
-# An answer may be read before the writer of its request has let go of the lock.
 CLOSE_PATIENCE_S = 0.1
+"""How long a goodbye waits for a writer: an answer may be read before the writer of its request
+has let go of the lock."""
 
 
 class MessageWriter(abc.ABC):

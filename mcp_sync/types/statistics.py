@@ -37,8 +37,8 @@ class DialStatistics:
 
     Args:
         made: dials begun, quiet probes included.
-        succeeded: dials that made a link.
-        failed: dials that did not.
+        succeeded: dials that made a link, whose handshake did not fail.
+        failed: all others that have ended.
         success_rate: succeeded among those that have ended; None before the first has.
         last_at: when the last one began; None before the first.
         last_error: why the last one failed; None where it succeeded or is under way.

@@ -48,8 +48,8 @@ class Case:
         client = MCPClient(
             **{
                 "protocol_version": self.peer.asked,
-                "sampling": lambda request: self.sampling(request),
-                "elicitation": lambda request: self.elicitation(request),
+                "sampling": self._sample,
+                "elicitation": self._elicit,
                 "roots": lambda: self.roots,
                 "connect_timeout": PATIENCE,
                 "request_timeout": PATIENCE,
@@ -62,6 +62,12 @@ class Case:
         )
         client.on_log(self.logs.put)
         return client
+
+    def _sample(self, request: SamplingRequest) -> Any:
+        return self.sampling(request)
+
+    def _elicit(self, request: ElicitationRequest) -> Any:
+        return self.elicitation(request)
 
     def reset(self) -> None:
         """Forget what the check before has set."""

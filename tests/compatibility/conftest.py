@@ -14,6 +14,7 @@ import pytest
 
 from compatibility.case import Case
 from compatibility.install import NODE, node_is_required
+from compatibility.features import NOT_OFFERED
 from compatibility.outcomes import FAILED, PASSED, record
 from compatibility.peers import Peer
 from leaks import Watch
@@ -76,14 +77,35 @@ def case(
         made.close()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the checks of what a server does not offer."""
+    left_out = [item for item in items if _is_not_offered(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_not_offered(item: pytest.Item) -> bool:
+    tried = _tried(item)
+    return tried is not None and tried[1] in NOT_OFFERED[tried[0]]
+
+
+def _tried(item: pytest.Item) -> tuple[str, str] | None:
+    """The server and the feature that a test tries."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or "feature" not in callspec.params:
+        return None
+    return callspec.params["peer"].id, callspec.params["feature"]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Note what came of each check."""
     report = yield
-    callspec = getattr(item, "callspec", None)
-    if callspec is not None and "feature" in callspec.params and report.when == "call":
-        peer, feature = callspec.params["peer"], callspec.params["feature"]
-        seen = item.config.stash.setdefault(SEEN, {}).setdefault(peer.id, {})
+    tried = _tried(item)
+    if tried is not None and report.when == "call":
+        peer_id, feature = tried
+        seen = item.config.stash.setdefault(SEEN, {}).setdefault(peer_id, {})
         seen[feature] = PASSED if report.passed else FAILED
     return report
 

@@ -232,9 +232,7 @@ def elicitation(case: Case) -> None:
     content = _raw(case.client.call_tool("trigger-elicitation-request").text)["content"]
     assert (content["name"], content["check"], content["integer"]) == ("Ada Lovelace", True, 7)
     properties = asked[0].requested_schema["properties"]
-    defaults = {
-        name: field["default"] for name, field in properties.items() if "default" in field
-    }
+    defaults = {name: field["default"] for name, field in properties.items() if "default" in field}
     assert len(defaults) > 4
     assert content == defaults | {"name": "Ada Lovelace", "check": True, "integer": 7}
 

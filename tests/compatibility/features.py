@@ -11,7 +11,7 @@ from typing import Final
 
 from compatibility.peers import MODERN, PEERS
 
-__all__ = ["FEATURES", "NOT_OFFERED", "not_offered"]
+__all__ = ["FEATURES", "NOT_OFFERED"]
 
 FEATURES: Final[Mapping[str, str]] = {
     "connect": "connect in the expected era and version; server info, instructions",
@@ -89,16 +89,9 @@ def _table() -> dict[str, dict[str, str]]:
         else:
             table[peer.id]["result_cache"] = _SAYS_NO_LIFETIME
     table["filesystem"] |= dict.fromkeys(_FILES_ONLY, _NOT_A_FEATURE)
-    table["everything"] |= dict.fromkeys(
-        ("rounds", "prompt_asks", "server_pings"), _NOT_A_FEATURE
-    )
+    table["everything"] |= dict.fromkeys(("rounds", "prompt_asks", "server_pings"), _NOT_A_FEATURE)
     return table
 
 
 NOT_OFFERED: Final[Mapping[str, Mapping[str, str]]] = _table()
 """Per server, the features that it does not offer, each with the reason."""
-
-
-def not_offered(peer_id: str, feature: str) -> str | None:
-    """Why a server does not offer a feature; None where it does."""
-    return NOT_OFFERED[peer_id].get(feature)

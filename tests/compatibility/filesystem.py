@@ -58,7 +58,7 @@ def list_tools(case: Case) -> None:
 
 def call_text(case: Case) -> None:
     written = case.directory / "written.txt"
-    text = "line one\nзвук 世界\n"
+    text = "line one\nΩmega 世界\n"
     _call(case, "write_file", path=str(written), content=text)
     assert written.read_text(encoding="utf-8") == text
     assert _call(case, "read_text_file", path=str(written)) == text

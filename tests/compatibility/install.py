@@ -65,7 +65,9 @@ class InstallError(Exception):
 
 def node_is_required(environment: Mapping[str, str]) -> bool:
     """Whether a missing Node is an error: in CI, and where ``MCP_SYNC_REQUIRE_NODE`` is set."""
-    return any(environment.get(name, "") not in ("", "0") for name in ("CI", "MCP_SYNC_REQUIRE_NODE"))
+    return any(
+        environment.get(name, "") not in ("", "0") for name in ("CI", "MCP_SYNC_REQUIRE_NODE")
+    )
 
 
 def install(directory: Path, *, strict: bool) -> list[str]:

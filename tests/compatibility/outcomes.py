@@ -86,4 +86,4 @@ def _cell(row: Mapping[str, Any], peer_id: str, feature: str, reasons: list[str]
         return _SHOWN[row["features"][feature]]
     if reason not in reasons:
         reasons.append(reason)
-    return f"– ({reasons.index(reason) + 1})"
+    return f"no ({reasons.index(reason) + 1})"

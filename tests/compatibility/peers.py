@@ -92,9 +92,7 @@ class Running:
         server: the process, over WebSocket; over stdio it is the client's.
     """
 
-    def __init__(
-        self, settings: Mapping[str, Any], server: _WebSocketServer | None = None
-    ) -> None:
+    def __init__(self, settings: Mapping[str, Any], server: _WebSocketServer | None = None) -> None:
         self.settings = settings
         self._server = server
 
@@ -162,9 +160,8 @@ def children(command: list[str]) -> list[int]:
     wanted = "\0".join(command).encode() + b"\0"
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
-                found.append(int(pid))
+        pids = map(int, (task / "children").read_text().split())
+        found += [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted]
     return found
 
 

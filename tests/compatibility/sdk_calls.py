@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -194,4 +194,3 @@ CHECKS: Final[Mapping[str, Callable[[Case], None]]] = {
     )
 }
 """The checks of this room, by feature."""
-

@@ -15,7 +15,7 @@ from mcp_sync.deadline import Deadline
 from mcp_sync.errors import MCPConnectionError, MCPProtocolError
 from mcp_sync.protocol.compareblocks import CompareblocksDialect
 from mcp_sync.protocol.mcp import McpDialect
-from mcp_sync.protocol.messages import Broken, classify, decode
+from mcp_sync.protocol.messages import BadRequest, Broken, classify, decode
 from mcp_sync.testing import PeerConnection, RawPeer, WebSocketPeer, encode_frame
 from mcp_sync.transports.base import LinkDown
 from mcp_sync.transports.websocket import WebSocketSettings, WebSocketTransport
@@ -65,7 +65,7 @@ def take_json_value(value: object) -> None:
         return
     for dialect in (McpDialect(), CompareblocksDialect()):
         message = dialect.classify(raw)
-        assert not isinstance(message, Broken) or message.rule
+        assert not isinstance(message, Broken | BadRequest) or message.rule
 
 
 @pytest.mark.timeout(600)

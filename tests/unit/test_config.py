@@ -7,6 +7,7 @@ import math
 import pickle
 import ssl
 from collections import UserDict
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +50,11 @@ DEFAULTS = {
     "ssl_context": None,
     "allow_insecure_auth": False,
     "proxy": None,
+    "protocol_version": "auto",
     "subprotocols": ("mcp",),
+    "stdio": None,
+    "env": None,
+    "cwd": None,
     "client_info": {"name": "mcp_sync", "version": __version__},
 }
 
@@ -76,7 +81,11 @@ OTHERS: dict[str, Any] = {
     "ssl_context": ssl.create_default_context(),
     "allow_insecure_auth": True,
     "proxy": "http://user:secret@proxy.example.org:3128",
+    "protocol_version": "2025-11-25",
     "subprotocols": ("mcp", "other"),
+    "stdio": ("python", "server.py", "--token=secret"),
+    "env": {"TOKEN": "secret"},
+    "cwd": "/srv",
     "client_info": {"name": "me", "version": "1", "title": "Me"},
 }
 """Another sound value for each setting, but for the journal: a client makes its file."""
@@ -346,6 +355,76 @@ def test_a_subprotocol_that_cannot_be_offered_is_refused(value: Any) -> None:
 )
 def test_subprotocols_are_kept_as_a_tuple(given: Any, offered: tuple[str, ...]) -> None:
     assert ClientConfig(subprotocols=given).subprotocols == offered
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            "python server.py secret",
+            "stdio='one text' must be a list of words such as ['python', 'server.py'], since no "
+            "shell takes it apart; shlex.split() does",
+        ),
+        (["python", 5], "stdio='tuple' must be a list of texts: the command and its arguments"),
+        ({"python"}, "stdio='set' must be a list of texts: the command and its arguments"),
+        (5, "stdio='int' must be a list of texts: the command and its arguments"),
+        ([], "stdio=[] must name a command to run"),
+        (["", "secret"], "stdio=[] must name a command to run"),
+        (["/bin/cat", "secret\0"], "stdio='cat' must not hold NUL characters"),
+    ],
+)
+def test_a_command_that_is_no_list_of_words_is_refused(value: Any, sentence: str) -> None:
+    assert str(refusal(stdio=value)) == sentence
+
+
+def test_a_command_may_be_made_of_paths() -> None:
+    config = ClientConfig(stdio=[Path("/bin/cat"), Path("file"), "-u"], cwd=Path("/srv"))
+    assert config.stdio == ("/bin/cat", "file", "-u")
+    assert config.cwd == "/srv"
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ([("A", "secret")], "env='list' must be a mapping of names to texts, or None"),
+        ({"A=B": "secret"}, "env='A=B' must have names that are texts without '=' and NUL"),
+        ({"": "secret"}, "env='' must have names that are texts without '=' and NUL"),
+        ({5: "secret"}, "env=5 must have names that are texts without '=' and NUL"),
+        ({"A\0": "secret"}, "env='A\\x00' must have names that are texts without '=' and NUL"),
+        (
+            {"A": "secret\0"},
+            "env='A' must have values that are texts without NUL; convert numbers with str()",
+        ),
+        (
+            {"A": 8080},
+            "env='A' must have values that are texts without NUL; convert numbers with str()",
+        ),
+    ],
+)
+def test_variables_that_no_process_can_have_are_refused_unseen(value: Any, sentence: str) -> None:
+    assert str(refusal(stdio=["cat"], env=value)) == sentence
+
+
+@pytest.mark.parametrize("value", ["", "a\0b", 5, b"/srv"], ids=repr)
+def test_a_directory_that_cannot_be_one_is_refused(value: Any) -> None:
+    assert str(refusal(cwd=value)) == f"cwd={value!r} must be the path of a directory, as text"
+
+
+def test_the_address_of_a_child_is_its_command_and_nothing_else_of_it_is_shown() -> None:
+    config = ClientConfig(stdio=["/opt/bin/server", "--token=hunter2"], env={"T": "hunter2"})
+    assert config.address == "stdio:server"
+    assert "hunter2" not in repr(config) + repr(MCPClient.from_settings(config))
+    assert "stdio='server'" in repr(config)
+    assert ClientConfig(server_url="wss://u:p@h/?x").address == "wss://***@h/?***"
+
+
+def test_a_command_makes_the_rules_of_the_address_idle() -> None:
+    config = ClientConfig(
+        server_url="ws://example.org/", headers={"Authorization": "s"}, stdio=["cat"]
+    )
+    assert config.address == "stdio:cat"
+    with pytest.raises(MCPConfigurationError, match="would carry credentials unencrypted"):
+        config.changed(stdio=None)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,10 @@ TEXTS = {
     "max_pending": ("8", 8),
     "allow_insecure_auth": ("1", True),
     "proxy": ("http://proxy.example.org:3128", "http://proxy.example.org:3128"),
+    "protocol_version": ("2025-11-25", "2025-11-25"),
     "subprotocols": ("mcp, other ,", ("mcp", "other")),
+    "stdio": ("uvx 'my server' --root=/srv", ("uvx", "my server", "--root=/srv")),
+    "cwd": ("/srv", "/srv"),
 }
 
 
@@ -49,7 +52,7 @@ def variable(name: str) -> str:
 
 
 def test_every_setting_that_has_a_text_can_be_a_variable() -> None:
-    assert set(DEFAULTS) - set(TEXTS) == {"headers", "ssl_context", "client_info"}
+    assert set(DEFAULTS) - set(TEXTS) == {"headers", "ssl_context", "client_info", "env"}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -103,6 +106,7 @@ BAD_TEXTS = [
     ("request_timeout", "30s", "must be a number"),
     ("request_timeout", "", "must be a number"),
     ("queue_ttl", "never", "must be a number"),
+    ("stdio", "cat 'file", "must be the words of a command, quoted as for a shell"),
     ("offline_mode", "on", "must be true or false"),
     ("offline_mode", "", "must be true or false"),
 ]

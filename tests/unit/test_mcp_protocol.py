@@ -292,7 +292,7 @@ BAD_TEXTS: dict[str, tuple[int | str | None, str]] = {
         "the error has no integer code: {'message': 'no'}",
     ),
     '{"method":5}': (None, "a request needs a method name and an object of params"),
-    '{"id":"1","method":"m","params":[]}': (
+    '{"method":"m","params":[]}': (
         None,
         "a request needs a method name and an object of params",
     ),

@@ -29,7 +29,11 @@ from offered import (
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 ADDED: Mapping[str, Wire] = {
-    "tools": {"name": "added", "description": "Was not here before.", "inputSchema": {"type": "object"}},
+    "tools": {
+        "name": "added",
+        "description": "Was not here before.",
+        "inputSchema": {"type": "object"},
+    },
     "prompts": {"name": "added"},
     "resources": {"uri": "test://added", "name": "added"},
 }

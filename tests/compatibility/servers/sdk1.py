@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from behaviour import LEVELS, Refusal, World, call_tool, complete, get_prompt, read_resource
 from mcp import types
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.stdio import stdio_server
-from mcp.server.websocket import websocket_server
 from mcp.shared.exceptions import McpError
 from mcp.shared.message import ServerMessageMetadata
 from offered import INSTRUCTIONS, NAME, VERSION, Wire
 from pydantic import BaseModel
 from serving import run
-from starlette.websockets import WebSocket
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
 
 ASKED: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "sampling/createMessage": (types.CreateMessageRequest, types.CreateMessageResult),
@@ -170,6 +171,8 @@ async def _serve(streams: contextlib.AbstractAsyncContextManager[Any]) -> None:
 
 
 async def serve_websocket(websocket: WebSocket) -> None:
+    from mcp.server.websocket import websocket_server
+
     await _serve(websocket_server(websocket.scope, websocket.receive, websocket.send))
 
 

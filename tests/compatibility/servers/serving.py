@@ -10,11 +10,10 @@ import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
 
 __all__ = ["run"]
 
@@ -25,16 +24,23 @@ def run(
 ) -> None:
     """Run as the words of the command line say, until the client leaves or a signal comes."""
     if sys.argv[1:] == ["stdio"]:
-        asyncio.run(_stdio(serve_stdio))
-        return
-    port = int(sys.argv[2])
+        asyncio.run(_awaited(serve_stdio))
+    else:
+        _listen(int(sys.argv[2]), serve_websocket)
+
+
+async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
+    await serve()
+
+
+def _listen(port: int, serve: Callable[[WebSocket], Awaitable[None]]) -> None:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import WebSocketRoute
+
     # Bound before uvicorn is there, so that a dial after the port was printed is never refused.
     listening = socket.create_server(("127.0.0.1", port))
-    app = Starlette(routes=[WebSocketRoute("/", serve_websocket)])
+    app = Starlette(routes=[WebSocketRoute("/", serve)])
     config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="websockets-sansio")
     print(listening.getsockname()[1], flush=True)
     asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
-
-
-async def _stdio(serve: Callable[[], Awaitable[None]]) -> None:
-    await serve()

@@ -57,6 +57,25 @@ def own_threads() -> list[str]:
 # Opening
 
 
+@pytest.mark.parametrize("act", ["connect", "request"])
+def test_a_client_that_gets_no_thread_says_so_and_may_connect_later(
+    board: Switchboard, act: str
+) -> None:
+    client = MCPClient(board.url, **FAST)
+    # A stack larger than any address space: the system refuses every new thread.
+    before = threading.stack_size(2**47)
+    try:
+        with pytest.raises(MCPConnectionError, match="could not start mcp-heartbeat and mcp-rea"):
+            client.connect(PATIENCE) if act == "connect" else client.request("ping")
+    finally:
+        threading.stack_size(before)
+    assert client.get_connection_state() == "disconnected"
+    assert client.pending_requests() == []
+    assert own_threads() == []
+    assert client.connect(PATIENCE) is True
+    client.close()
+
+
 def test_connect_returns_at_once_when_connected(client: MCPClient, line: Line) -> None:
     assert client.connect(timeout=0) is True
     assert client.get_connection_stats().dials.made == 1

@@ -17,6 +17,7 @@ from mcp_sync.errors import (
     MCPConnectionError,
     MCPConnectionLost,
     MCPConnectionRejected,
+    MCPError,
     MCPOfflineError,
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
@@ -595,6 +596,20 @@ def test_other_close_codes_are_transient(code: int) -> None:
         assert [(one.close_code, one.close_reason) for one in recent] == [(code, "because")] * 3
 
 
+def test_a_close_frame_without_a_code_is_transient_like_a_normal_closure() -> None:
+    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+        for _ in range(3):
+            line = board.line()
+            line.connection.send_close()
+            line.connection.finish()
+        line = board.line()
+        call = client.submit("ping")
+        line.answer(line.request("ping"))
+        assert call.result(PATIENCE) == {}
+        recent = client.get_connection_stats().losses.recent
+        assert [one.close_code for one in recent] == [1005] * 3
+
+
 # Closing
 
 
@@ -719,6 +734,30 @@ def test_dials_are_counted() -> None:
         assert dials.reconnects == 1
         assert statistics.losses.count == 1
         assert statistics.link.generation == 2
+
+
+def test_a_dial_counts_once_whether_its_handshake_or_its_ready_link_fails() -> None:
+    def refuse(line: Line) -> None:
+        line.refuse(line.message(), -32603, "not today")
+
+    with Switchboard(nothing) as board:
+        client = MCPClient(board.url, 0, offline_mode=False, **FAST)
+        call = threading.Thread(target=lambda: refuse(board.line()))
+        call.start()
+        with pytest.raises(MCPError):
+            client.request("ping", timeout=PATIENCE)
+        call.join()
+        dials = client.get_connection_stats().dials
+        client.close()
+    assert (dials.made, dials.succeeded, dials.failed, dials.reconnects) == (1, 0, 1, 0)
+    assert "not today" in str(dials.last_error)
+    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+        diary = Diary(client)
+        for _ in range(2):
+            board.line().close(1002)
+        diary.wait_for("failed")
+        dials = client.get_connection_stats().dials
+    assert (dials.made, dials.succeeded, dials.failed) == (2, 2, 0)
 
 
 def test_traffic_is_counted_over_all_links() -> None:

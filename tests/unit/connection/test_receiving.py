@@ -82,6 +82,31 @@ def test_what_fits_nothing_is_dropped_and_counted_by_kind(
     assert client.get_connection_stats().losses.count == 0
 
 
+@pytest.mark.parametrize(
+    ("member", "code"),
+    [
+        ({"method": "ping", "params": [1]}, -32602),
+        ({"method": "sampling/createMessage", "params": "x"}, -32602),
+        ({"method": 5}, -32600),
+    ],
+)
+@pytest.mark.parametrize("request_id", [1, "a"])
+def test_a_request_that_breaks_the_protocol_is_answered_with_an_error(
+    client: MCPClient, line: Line, member: dict[str, Any], code: int, request_id: int | str
+) -> None:
+    call = client.submit("tools/call")
+    request = line.request("tools/call")
+    # It may have the id of a request of ours: ids are each side's own.
+    asked_id = request["id"] if request_id == 1 else request_id
+    line.send({"jsonrpc": "2.0", "id": asked_id, **member})
+    answer = line.message()
+    assert (answer["id"], answer["error"]["code"]) == (asked_id, code)
+    assert "an object of params" in answer["error"]["message"]
+    line.answer(request, {"n": 1})
+    assert call.result(PATIENCE) == {"n": 1}
+    assert client.get_connection_stats().strays == {"broken message": 1}
+
+
 def test_a_dropped_message_is_logged_for_those_who_look(
     client: MCPClient, line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:

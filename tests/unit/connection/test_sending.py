@@ -542,6 +542,20 @@ def test_a_submitted_call_does_not_wait_for_a_peer_that_does_not_read() -> None:
             assert isinstance(call.exception(PATIENCE), MCPClosedError)
 
 
+def test_a_call_that_times_out_while_it_waits_to_be_sent_again_was_sent() -> None:
+    with Switchboard() as board, FaultProxy("127.0.0.1", board.port) as proxy:
+        client = MCPClient(proxy.url(), **FAST)
+        call = client.submit("tools/call", idempotent=True, timeout=500 * MS)
+        board.line().request("tools/call")
+        proxy.refuse()
+        proxy.cut("rst")
+        error = call.exception(PATIENCE)
+        client.close()
+    assert isinstance(error, MCPTimeoutError)
+    assert (error.sent, call.replays) == (True, 1)
+    assert "(sent)" in str(error)
+
+
 def test_a_request_that_cuts_every_link_in_its_middle_is_given_up() -> None:
     """Or a call that kills its server would be sent to it for ever."""
 

@@ -120,6 +120,23 @@ def test_dials_are_counted_with_the_last_one(stats: Stats) -> None:
     assert done.last_duration == 0.5
 
 
+def test_a_dial_whose_link_is_never_ready_counts_as_failed_alone(stats: Stats) -> None:
+    for attempt in range(2):
+        stats.dial_started(START + attempt)
+        stats.dial_succeeded(START + attempt + 0.25)
+        stats.link_lost(START + attempt + 0.5, "handshake failed")
+        stats.link_failed(START + attempt + 0.5, "no common version")
+    dials = look(stats).dials
+    assert (dials.made, dials.succeeded, dials.failed, dials.reconnects) == (2, 0, 2, 0)
+    assert dials.success_rate == 0
+    assert dials.last_error == "no common version"
+    assert dials.last_duration == 0.5
+    stats.dial_started(START + 5)
+    stats.dial_succeeded(START + 6)
+    dials = look(stats).dials
+    assert (dials.made, dials.succeeded, dials.failed, dials.reconnects) == (3, 1, 2, 1)
+
+
 def test_a_reconnect_is_a_link_after_a_loss_not_a_second_connect(stats: Stats) -> None:
     def dial() -> None:
         stats.dial_started(START)

@@ -15,6 +15,7 @@ import pytest
 
 from mcp_sync.errors import MCPProtocolError
 from mcp_sync.protocol.messages import (
+    BadRequest,
     Broken,
     ErrorResponse,
     Message,
@@ -362,10 +363,11 @@ CLASSIFIED: list[tuple[dict[str, Any], Message]] = [
     ({"id": {}, "result": {}}, Broken(None, BAD_ID)),
     ({"id": [1], "error": {"code": 1}}, Broken(None, BAD_ID)),
     ({"id": math.nan, "method": "m"}, Broken(None, BAD_ID)),
-    ({"id": 1, "method": 5}, Broken(None, BAD_REQUEST)),
+    ({"id": 1, "method": 5}, BadRequest(1, -32600, BAD_REQUEST)),
     ({"method": True}, Broken(None, BAD_REQUEST)),
-    ({"id": 1, "method": ["m"]}, Broken(None, BAD_REQUEST)),
-    ({"id": 1, "method": "m", "params": []}, Broken(None, BAD_REQUEST)),
+    ({"id": "a", "method": ["m"], "params": []}, BadRequest("a", -32600, BAD_REQUEST)),
+    ({"id": 1, "method": "m", "params": []}, BadRequest(1, -32602, BAD_REQUEST)),
+    ({"id": "a", "method": "m", "params": "x"}, BadRequest("a", -32602, BAD_REQUEST)),
     ({"method": "m", "params": [1]}, Broken(None, BAD_REQUEST)),
     ({"method": "m", "params": "x"}, Broken(None, BAD_REQUEST)),
     ({"method": "m", "params": False}, Broken(None, BAD_REQUEST)),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,10 +88,10 @@ def ask(transport: StdioTransport, method: str, **params: Any) -> dict[str, Any]
 def descriptors() -> set[int]:
     """The open descriptors of this process, but for the one that lists them."""
     found = set()
-    for name in os.listdir("/proc/self/fd"):
+    for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            os.fstat(int(name))
-            found.add(int(name))
+            os.fstat(int(entry.name))
+            found.add(int(entry.name))
     return found
 
 
@@ -361,7 +362,7 @@ def test_a_child_that_ends_is_noticed_at_once_with_its_status_and_last_words(
     transport.send(json.dumps(message), Deadline(BOUND))
     with pytest.raises(LinkDown) as caught:
         receiving.result(SOON)
-    name = os.path.basename(sys.executable)
+    name = Path(sys.executable).name
     assert caught.value.cause == (
         f"the server process {name} ended with exit status 3; its last lines on stderr: "
         "one | KeyError: 'PORT'"
@@ -451,7 +452,7 @@ def test_a_close_lets_the_child_end_by_itself(open_link: Make) -> None:
     assert not transport.post("[]")
     assert "ended with exit status 0" in loss(transport).cause
     transport.release()
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_child_that_does_not_mind_the_end_of_its_input_is_told_by_sigterm(
@@ -462,7 +463,7 @@ def test_a_child_that_does_not_mind_the_end_of_its_input_is_told_by_sigterm(
     begun = time.monotonic()
     transport.release()
     assert 1.9 < time.monotonic() - begun < 3.5
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_child_that_minds_nothing_is_killed_with_its_group(open_link: Make) -> None:
@@ -471,7 +472,7 @@ def test_a_child_that_minds_nothing_is_killed_with_its_group(open_link: Make) ->
     begun = time.monotonic()
     transport.release()
     assert 3.9 < time.monotonic() - begun < transport.goodbye_seconds + 1.5
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not Path(f"/proc/{pid}").exists()
     assert has_ended(grandchild, SOON)
 
 
@@ -481,7 +482,7 @@ def test_a_kill_shortens_a_release(open_link: Make, in_thread: Run) -> None:
     releasing = in_thread(transport.release)
     transport.kill()
     releasing.result(SOON)
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not Path(f"/proc/{pid}").exists()
     transport.kill()
     transport.release()
 

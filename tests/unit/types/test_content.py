@@ -125,9 +125,7 @@ def test_a_link_tells_all_it_knows_and_has_a_name_to_show() -> None:
     link = read_block(BLOCKS[8][1])
     assert isinstance(link, ResourceLink)
     assert (link.uri, link.name, link.size) == ("file:///p/main.rs", "main.rs", 4096)
-    assert link.icons == (
-        Icon("https://e.org/i.png", mime_type="image/png", sizes=("48x48",)),
-    )
+    assert link.icons == (Icon("https://e.org/i.png", mime_type="image/png", sizes=("48x48",)),)
     assert (link.icons[0].theme, link.annotations) == (None, None)
     assert link.display_name == "Main"
     assert attrs.evolve(link, title=None).display_name == "main.rs"

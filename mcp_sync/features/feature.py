@@ -1,0 +1,118 @@
+"""What the features of a standard MCP client share: typed requests, whole lists, cached results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from ..base_client import BaseClient
+from ..client_calls import UNSET, Timeout
+from ..connection.connection import Connection
+from ..connection.link import Link
+from ..deadline import Deadline
+from .paging import Fetch, pages, whole_list
+from .result_cache import CACHEABLE_METHODS, ResultCache
+from .tracing import current_trace
+
+__all__ = ["McpFeature"]
+
+_T = TypeVar("_T")
+
+_INVALIDATING: Final = (
+    "notifications/tools/list_changed",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+    "notifications/resources/updated",
+)
+
+
+class McpFeature(BaseClient):
+    """A client of a standard MCP server, as far as all its features need it.
+
+    May be shared between threads.
+    """
+
+    _results: ResultCache
+
+    def _adopt(self, connection: Connection) -> None:
+        super()._adopt(connection)
+        # One for each client: what a server said is private must meet no other user.
+        self._results = ResultCache()
+        for method in _INVALIDATING:
+            connection.receiver.tap(method, _forgetter(self._results, method))
+
+    def _traced(
+        self, params: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any] | None:
+        """The params with the caller's ``_meta``, and the trace that the caller is in."""
+        trace = current_trace()
+        if not trace and not meta:
+            return params
+        return {**(params or {}), "_meta": {**trace, **(meta or {})}}
+
+    def _ask(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        finish: Callable[[Any], _T],
+        *,
+        timeout: Timeout = UNSET,
+        **spec: Any,
+    ) -> _T:
+        """Call a method and make a typed value of its result."""
+        answer: _T = self._perform(
+            method, self._traced(params), timeout=timeout, finish=finish, **spec
+        )
+        return answer
+
+    def _read(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        deadline: Deadline,
+        *,
+        refresh: bool = False,
+    ) -> Mapping[str, Any]:
+        """Get a result that may be cached, as it came; it must not be changed."""
+        caching = self._connection.current_dialect().is_modern and method in CACHEABLE_METHODS
+        if caching and not refresh:
+            cached = self._results.get(method, params)
+            if cached is not None:
+                return cached
+        ticket = self._results.begin(method, params)
+        call = self._make_call(method, self._traced(params), limit=deadline, interactive=True)
+        result: Mapping[str, Any] = self._connection.perform(call)
+        if caching:
+            self._results.put(ticket, result, after_rounds=call.rounds > 0)
+        return result
+
+    def _fetch(self, method: str, deadline: Callable[[], Deadline], refresh: bool) -> Fetch:
+        def fetch(cursor: str | None) -> Mapping[str, Any]:
+            params = None if cursor is None else {"cursor": cursor}
+            return self._read(method, params, deadline(), refresh=refresh)
+
+        return fetch
+
+    def _pages(self, method: str, key: str, timeout: Timeout) -> Iterator[list[Mapping[str, Any]]]:
+        """The pages of a list, each asked for when it is wanted, each with the whole timeout."""
+        seconds = self._seconds(timeout)
+        fetch = self._fetch(method, lambda: Deadline(seconds), refresh=False)
+        return pages(fetch, key, method, empty_cursor_ends=self._is_handshake_era())
+
+    def _whole(
+        self, method: str, key: str, timeout: Timeout, *, refresh: bool
+    ) -> list[Mapping[str, Any]]:
+        """All entries of a list, within one timeout."""
+        deadline = Deadline(self._seconds(timeout))
+        fetch = self._fetch(method, lambda: deadline, refresh)
+        return whole_list(fetch, key, method, empty_cursor_ends=self._is_handshake_era())
+
+    def _is_handshake_era(self) -> bool:
+        return not self._connection.current_dialect().is_modern
+
+
+def _forgetter(results: ResultCache, method: str) -> Callable[[Link, Mapping[str, Any]], None]:
+    def forget(_: Link, params: Mapping[str, Any]) -> None:
+        results.invalidate(method, params)
+
+    return forget

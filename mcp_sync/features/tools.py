@@ -1,0 +1,285 @@
+"""Tools: list them, call them, hold what they take and give against their schemas."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Final, Literal, overload
+
+from ..client_calls import UNSET, Timeout
+from ..config import OfflineMode
+from ..connection.call import Call, Renewal
+from ..deadline import Deadline
+from ..events import ProgressHandler
+from ..offline import OfflineResponse
+from ..types.tools import CallToolResult, Tool
+from .feature import McpFeature
+from .schemas import InvalidArguments, SchemaChecks
+
+__all__ = ["ToolBook", "Tools"]
+
+_LONGEST: Final = 10
+"""How many timeouts progress may stretch a call to, unless the caller says."""
+
+_REPORT_SECONDS: Final = 1.0
+
+
+class ToolBook:
+    """The tools that were listed, by name, with their schemas. Safe for any thread.
+
+    It does not know the client, so that a call that is under way keeps none alive.
+    """
+
+    def __init__(self) -> None:
+        self._checks = SchemaChecks()
+        self._lock = threading.Lock()
+        self._tools: dict[str, Tool] = {}
+
+    def enter(self, tools: list[Tool], *, whole: bool) -> None:
+        """Take note of tools; ``whole`` says that there are no others."""
+        with self._lock:
+            known = {} if whole else self._tools
+            self._tools = {**known, **{tool.name: tool for tool in tools}}
+
+    def find(self, name: str) -> Tool | None:
+        """The tool with this name; None when it was not listed."""
+        return self._tools.get(name)
+
+    def names(self) -> list[str]:
+        """The names of all that were listed."""
+        return sorted(self._tools)
+
+    def check_arguments(self, tool: Tool, arguments: Mapping[str, Any]) -> None:
+        """Hold arguments against the input schema; raises as ``SchemaChecks`` does."""
+        self._checks.check_arguments(tool.name, tool.input_schema, arguments)
+
+    def finish(self, name: str, raise_on_error: bool, result: Any) -> CallToolResult:
+        """Make the typed result of a call.
+
+        Raises:
+            MCPProtocolError: it cannot be read, or breaks the tool's output schema.
+            MCPToolError: the tool failed, and that was to raise.
+        """
+        value = CallToolResult.from_wire(result, tool=name)
+        if value.is_error:
+            return value.raise_for_error() if raise_on_error else value
+        tool = self._tools.get(name)
+        if tool is not None and tool.output_schema is not None:
+            self._checks.check_output(name, tool.output_schema, value.structured_content)
+        return value
+
+
+class Tools(McpFeature):
+    """The tools of a server. May be shared between threads."""
+
+    _book: ToolBook
+
+    def _adopt(self, connection: Any) -> None:
+        super()._adopt(connection)
+        self._book = ToolBook()
+
+    def list_tools(self, *, timeout: Timeout = UNSET, refresh: bool = False) -> list[Tool]:
+        """List all tools of the server, page by page.
+
+        Args:
+            timeout: seconds for all pages together; None sets no limit; not given,
+                ``request_timeout`` holds.
+            refresh: True asks the server even if it said that an earlier answer still holds.
+
+        Returns:
+            The tools, in the server's order.
+
+        Raises:
+            MCPProtocolError: the list does not end, or cannot be read.
+            MCPError: as for ``request``.
+        """
+        entries = self._whole("tools/list", "tools", timeout, refresh=refresh)
+        tools = [Tool.from_wire(entry) for entry in entries]
+        self._book.enter(tools, whole=True)
+        return tools
+
+    def iter_tools(self, *, timeout: Timeout = UNSET) -> Iterator[Tool]:
+        """List the tools lazily: each page is asked for when its first tool is wanted.
+
+        Args:
+            timeout: seconds for each page; None sets no limit; not given, ``request_timeout``.
+
+        Yields:
+            The tools, in the server's order.
+        """
+        for page in self._pages("tools/list", "tools", timeout):
+            tools = [Tool.from_wire(entry) for entry in page]
+            self._book.enter(tools, whole=False)
+            yield from tools
+
+    @overload
+    def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        on_progress: ProgressHandler | None = None,
+        raise_on_error: bool = False,
+        idempotent: bool | None = None,
+        offline: Literal["wait", "raise"] = "wait",
+        meta: Mapping[str, Any] | None = None,
+        validate_arguments: bool = False,
+        reset_timeout_on_progress: bool = False,
+        max_total_timeout: float | None = None,
+    ) -> CallToolResult: ...
+
+    @overload
+    def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        on_progress: ProgressHandler | None = None,
+        raise_on_error: bool = False,
+        idempotent: bool | None = None,
+        offline: Literal["queue"],
+        meta: Mapping[str, Any] | None = None,
+        validate_arguments: bool = False,
+        reset_timeout_on_progress: bool = False,
+        max_total_timeout: float | None = None,
+    ) -> CallToolResult | OfflineResponse[CallToolResult]: ...
+
+    def call_tool(  # noqa: PLR0913 - what one call may want, all by keyword
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        on_progress: ProgressHandler | None = None,
+        raise_on_error: bool = False,
+        idempotent: bool | None = None,
+        offline: OfflineMode = "wait",
+        meta: Mapping[str, Any] | None = None,
+        validate_arguments: bool = False,
+        reset_timeout_on_progress: bool = False,
+        max_total_timeout: float | None = None,
+    ) -> CallToolResult | OfflineResponse[CallToolResult]:
+        """Call a tool and wait for its result.
+
+        Args:
+            name: the tool's name.
+            arguments: what it is given; None gives nothing.
+            timeout: seconds for everything, also for a person whom a handler asks meanwhile; None
+                sets no limit; not given, ``request_timeout`` holds.
+            on_progress: called with progress, total and message on the thread ``mcp-events``; of
+                reports that wait for their turn the last counts. None asks for no reports.
+            raise_on_error: True raises MCPToolError when the tool says that it failed.
+            idempotent: True when a second execution does no harm, so that the call may be sent
+                again after a lost link; None leaves it to ``trust_tool_hints``.
+            offline: what to do without a ready link: "wait" within the timeout, "raise" at once,
+                or "queue" the call and return at once.
+            meta: more for ``_meta``; None for nothing.
+            validate_arguments: True holds the arguments against the tool's input schema first,
+                and lists the tools if this one is not known yet (extra ``schema``).
+            reset_timeout_on_progress: True starts the timeout anew with each report.
+            max_total_timeout: seconds that all of that may take; None for ten times the timeout.
+
+        Returns:
+            The result; with ``offline="queue"`` and no ready link an ``OfflineResponse``. Its
+            structured content was held against the output schema, where the tool was listed and
+            the extra ``schema`` is installed.
+
+        Raises:
+            MCPToolError: the tool failed, with ``raise_on_error``.
+            InvalidArguments: they do not fit the input schema; nothing was sent.
+            MCPProtocolError: the result cannot be read, or breaks the output schema.
+            MCPError: as for ``request``.
+        """
+        params = self._tool_params(name, arguments, meta, validate_arguments)
+        result: CallToolResult | OfflineResponse[CallToolResult] = self._perform(
+            "tools/call",
+            params,
+            timeout=timeout,
+            offline=offline,
+            idempotent=idempotent,
+            interactive=True,
+            finish=partial(self._book.finish, name, raise_on_error),
+            on_progress=on_progress,
+            **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
+        )
+        if on_progress is not None:
+            self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
+        return result
+
+    def submit_tool(  # noqa: PLR0913 - as for ``call_tool``
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: Timeout = UNSET,
+        on_progress: ProgressHandler | None = None,
+        raise_on_error: bool = False,
+        idempotent: bool | None = None,
+        meta: Mapping[str, Any] | None = None,
+        validate_arguments: bool = False,
+        reset_timeout_on_progress: bool = False,
+        max_total_timeout: float | None = None,
+    ) -> Call:
+        """Start calling a tool without waiting for the server.
+
+        The arguments are those of ``call_tool``; without a ``timeout`` the call may wait in the
+        queue up to ``queue_ttl``, and ``request_timeout`` runs from the moment it is written.
+
+        Returns:
+            The call: a ``concurrent.futures.Future`` of the CallToolResult, for
+            ``concurrent.futures.wait`` and ``as_completed``.
+
+        Raises:
+            InvalidArguments: they do not fit the input schema; nothing was sent.
+            MCPError: as for ``submit``.
+        """
+        return self._submit(
+            "tools/call",
+            self._tool_params(name, arguments, meta, validate_arguments),
+            timeout=timeout,
+            idempotent=idempotent,
+            interactive=True,
+            finish=partial(self._book.finish, name, raise_on_error),
+            on_progress=on_progress,
+            **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
+        )
+
+    def _tool_params(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        meta: Mapping[str, Any] | None,
+        validate_arguments: bool,
+    ) -> Mapping[str, Any] | None:
+        if type(name) is not str or not name:
+            raise TypeError(f"the name of a tool must be a non-empty string, not {name!r}")
+        if validate_arguments:
+            self._validate(name, arguments or {})
+        params: dict[str, Any] = {"name": name}
+        if arguments is not None:
+            params["arguments"] = arguments
+        return self._traced(params, meta)
+
+    def _validate(self, name: str, arguments: Mapping[str, Any]) -> None:
+        tool = self._book.find(name)
+        if tool is None:
+            self.list_tools()
+            tool = self._book.find(name)
+        if tool is None:
+            known = ", ".join(self._book.names()) or "none"
+            raise InvalidArguments(name, "$", f"the server lists no such tool; it has: {known}")
+        self._book.check_arguments(tool, arguments)
+
+    def _renewal(
+        self, timeout: Timeout, reset: bool, max_total_timeout: float | None
+    ) -> dict[str, Any]:
+        """How progress extends the call, as parts of its ``CallSpec``."""
+        seconds = self._seconds(timeout)
+        if not reset or seconds is None:
+            return {}
+        total = _LONGEST * seconds if max_total_timeout is None else max_total_timeout
+        limit = Deadline(min(seconds, total))
+        return {"limit": limit, "renewal": Renewal(seconds, Deadline(total))}
