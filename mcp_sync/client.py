@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .config import ClientConfig
+from .connection.eras import begin_with
 from .features.asked import Asked, ElicitationHandler, Roots, RootsHandler, SamplingHandler
 from .features.logs import Logs
 from .features.prompts import Prompts
@@ -12,7 +13,6 @@ from .features.resources import Resources
 from .features.subscriptions import Subscriptions
 from .features.tools import Tools
 from .protocol.dialect import Dialect
-from .protocol.negotiation import dialect_for
 
 __all__ = ["MCPClient"]
 
@@ -69,4 +69,4 @@ class MCPClient(Tools, Resources, Prompts, Logs, Subscriptions, Asked):
             self.on_roots(roots)
 
     def _make_dialect(self, config: ClientConfig) -> Dialect:
-        return dialect_for(config.protocol_version)
+        return begin_with(config)

@@ -23,6 +23,7 @@ from ..protocol.dialect import Dialect, LinkSpent, Session
 from ..states import ConnectionState, Trigger
 from ..transports.base import LinkDown, LinkInfo, Transport
 from .calls import Calls
+from .eras import learn
 from .gate import Decision, Gate
 from .link import CLOSE_NORMAL, Link, Loss
 from .reconnect import Outage, is_permanent, load_policy
@@ -237,6 +238,7 @@ class Life:
         """The handshake is done: speak as it agreed, on this link and the next."""
         with self._gate.lock:
             link.adopt(session)
+            learn(self._gate.config, session.dialect)
             if session.next_dialect is not None:
                 self._dialect = session.next_dialect
 

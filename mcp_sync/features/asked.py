@@ -6,6 +6,7 @@ the threads ``mcp-request-N`` and may call the client.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -20,6 +21,8 @@ from ..types.sampling import SamplingRequest, SamplingResult
 from .feature import McpFeature
 
 __all__ = ["Asked", "ElicitationHandler", "Roots", "RootsHandler", "SamplingHandler"]
+
+_log: Final = logging.getLogger("mcp_sync.client")
 
 SamplingHandler = Callable[[SamplingRequest], SamplingResult | str | None]
 """Returns what the model said, or None when the person refused the request."""
@@ -129,7 +132,7 @@ def _refused(code: int, sentence: str, method: str) -> MCPResponseError:
 def _sampling(handler: SamplingHandler, tools: bool) -> Handler:
     def answer(params: Mapping[str, Any]) -> Mapping[str, Any]:
         request = _read(SamplingRequest.from_wire, params, _SAMPLING)
-        if not tools and ("tools" in params or "toolChoice" in params):
+        if request.wants_tools and not tools:
             raise _refused(INVALID_PARAMS, "this client declares no sampling.tools", _SAMPLING)
         result = handler(request)
         if result is None:
@@ -165,7 +168,9 @@ def _filled_in(request: ElicitationRequest, result: ElicitationResult) -> Elicit
     try:
         check_content(request.requested_schema, content)
     except ValueError as error:
-        sentence = f"what the person filled in does not fit the form: {error}"
+        # The error quotes what a person wrote, which the server was not given.
+        _log.warning("the content of a form does not fit it: %s", error)
+        sentence = "what the person filled in does not fit the form"
         raise _refused(INTERNAL_ERROR, sentence, _ELICITATION) from error
     return ElicitationResult.accept(content)
 

@@ -6,6 +6,8 @@ force is a context variable. This room knows no schema and no library.
 
 from __future__ import annotations
 
+import inspect
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,10 @@ from typing import Final
 import attrs
 
 __all__ = ["Budget", "SchemaLimits", "SchemaUnusable", "budget", "spending"]
+
+
+_FRAMES_OF_A_STEP: Final = 4
+_FRAMES_OF_A_LEAF: Final = 80
 
 
 class SchemaUnusable(Exception):
@@ -31,7 +37,8 @@ class SchemaLimits:
         deepest: nested objects and arrays in a schema.
         longest_pattern: characters of one regular expression.
         most_steps: keywords applied in one check.
-        deepest_steps: keywords within keywords in one check; recursive schemas meet it.
+        deepest_steps: keywords within keywords in one check; recursive schemas meet it. Fewer
+            where the caller's stack leaves no room for as many.
         seconds: the longest time for reading a schema, and for one check.
         pattern_seconds: the longest time for matching one regular expression against one text.
     """
@@ -53,12 +60,13 @@ class Budget:
         limits: what there is at the beginning.
     """
 
-    __slots__ = ("_depth", "_steps", "_until", "limits")
+    __slots__ = ("_deepest", "_depth", "_steps", "_until", "limits")
 
     def __init__(self, limits: SchemaLimits) -> None:
         self.limits = limits
         self._steps = 0
         self._depth = 0
+        self._deepest = min(limits.deepest_steps, _room_on_the_stack() // _FRAMES_OF_A_STEP)
         self._until = time.monotonic() + limits.seconds
 
     def spend(self) -> None:
@@ -80,9 +88,12 @@ class Budget:
             SchemaUnusable: as ``spend`` raises it, or it goes too deep.
         """
         self.spend()
-        if self._depth >= self.limits.deepest_steps:
+        if self._depth >= self._deepest:
+            why = (
+                "" if self._deepest == self.limits.deepest_steps else ", all the stack has room for"
+            )
             raise SchemaUnusable(
-                f"it goes deeper than {self.limits.deepest_steps} keywords within each other"
+                f"it goes deeper than {self._deepest} keywords within each other{why}"
             )
         self._depth += 1
 
@@ -93,6 +104,18 @@ class Budget:
     def pattern_seconds(self) -> float:
         """Seconds that matching one regular expression may take now."""
         return max(0.001, min(self.limits.pattern_seconds, self._until - time.monotonic()))
+
+
+def _room_on_the_stack() -> int:
+    """How many frames may still be pushed.
+
+    The library keeps references in a Rust map that panics, past ``except Exception``, where a
+    comparison meets the recursion limit: so it is never met.
+    """
+    frame, used = inspect.currentframe(), 0
+    while frame is not None:
+        frame, used = frame.f_back, used + 1
+    return max(0, sys.getrecursionlimit() - used - _FRAMES_OF_A_LEAF)
 
 
 _IN_FORCE: Final[ContextVar[Budget]] = ContextVar("mcp_sync_schema_budget")

@@ -30,6 +30,7 @@ FLOOR_OF = {
     "connection": "connection",
     "embedded": "embedded",
     "base_client": "base_client",
+    "client_calls": "base_client",
     "client_events": "base_client",
     "offline": "base_client",
     "process_hooks": "base_client",

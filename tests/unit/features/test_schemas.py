@@ -326,14 +326,29 @@ def test_a_schema_within_the_limits_is_read() -> None:
     ],
 )
 def test_a_schema_that_goes_in_a_circle_is_refused(schema: Any) -> None:
-    assert "deeper than 200 keywords" in refused(schema, {})
+    assert "keywords within each other" in refused(schema, {})
+
+
+def test_a_caller_deep_in_the_stack_is_told_too() -> None:
+    circle = SchemaValidator({"$ref": "#"})
+    plain = SchemaValidator({"type": "integer"})
+
+    def down(levels: int) -> str:
+        if levels:
+            return down(levels - 1)
+        assert plain.find(1) is None
+        with pytest.raises(MCPProtocolError) as caught:
+            circle.find(1)
+        return str(caught.value)
+
+    assert "all the stack has room for" in down(sys.getrecursionlimit() * 3 // 4)
 
 
 def test_a_value_nested_without_bound_is_refused() -> None:
     value: list[Any] = []
     for _ in range(50_000):
         value = [value]
-    assert "deeper than 200 keywords" in refused({"items": {"$ref": "#"}}, value)
+    assert "keywords within each other" in refused({"items": {"$ref": "#"}}, value)
     assert "nested too deep" in refused({"uniqueItems": True}, [value])
 
 
