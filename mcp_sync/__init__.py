@@ -34,6 +34,7 @@ from .features.asked import ElicitationHandler, RootsHandler, SamplingHandler
 from .features.logs import LogHandler
 from .features.schemas import InvalidArguments
 from .features.subscriptions import EventSubscription
+from .log_setup import set_up_logging as _set_up_logging
 from .offline import OfflineResponse
 from .protocol.compareblocks_errors import (
     CompareblocksError,
@@ -212,3 +213,5 @@ __all__ = [
     "__version__",
     "read_variations",
 ]
+
+_set_up_logging()

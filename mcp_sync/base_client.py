@@ -349,6 +349,12 @@ class BaseClient(CallSource, EventSource):
         where = self.config.address
         return f"<{type(self).__name__} {where} {self.get_connection_state()}{waiting}>"
 
+    def _repr_html_(self) -> str:
+        from .notebook.clients import client_html  # noqa: PLC0415 - only a notebook asks for it
+
+        kind, numbers = type(self).__name__, self.get_connection_stats()
+        return client_html(kind, self.get_client_info(), numbers)
+
 
 def _make_transport(config: ClientConfig) -> Transport:
     return _make_websocket(config) if config.stdio is None else _make_stdio(config, config.stdio)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final, Literal, overload
 
 from .config import ClientConfig, OfflineMode
-from .connection.call import Call, CallSpec
+from .connection.call import Call
 from .connection.connection import Connection
 from .deadline import Deadline
 from .offline import OfflineResponse
@@ -28,6 +27,7 @@ UNSET: Final = Unset()
 """Not given: the client's own setting holds."""
 
 Timeout = float | None | Unset
+"""Seconds, None for no limit, or ``UNSET``."""
 
 
 class CallSource(abc.ABC):
@@ -112,17 +112,22 @@ class CallSource(abc.ABC):
         **spec: Any,
     ) -> Any:
         """Make a call and wait for it; see ``request`` and, for ``spec``, ``CallSpec``."""
-        if offline == "queue" and not self._connection.gate.is_ready():
-            call = self._submit(method, params, timeout=timeout, **spec)
-            return OfflineResponse(call, self._connection.position(call))
-        if offline == "raise":
-            self._require_link(timeout)
-        spec.setdefault("limit", Deadline(self._seconds(timeout)))
-        call = self._make_call(method, params, queueable=offline != "raise", **spec)
-        return self._connection.perform(call)
+        connection = self._connection
+        if offline != "wait":
+            if offline == "queue" and not connection.gate.is_ready():
+                call = self._submit(method, params, timeout=timeout, **spec)
+                return OfflineResponse(call, connection.position(call))
+            if offline == "raise":
+                self._require_link(timeout)
+                spec["queueable"] = False
+        if "limit" not in spec:
+            spec["limit"] = Deadline(self._seconds(timeout))
+        return connection.perform(self._make_call(method, params, **spec))
 
     def _seconds(self, timeout: Timeout) -> float | None:
-        return self.config.request_timeout if isinstance(timeout, Unset) else timeout
+        if isinstance(timeout, Unset):
+            return self._connection.gate.config.request_timeout
+        return timeout
 
     def _require_link(self, timeout: Timeout) -> None:
         connection = self._connection
@@ -220,15 +225,14 @@ class CallSource(abc.ABC):
     ) -> Call:
         if not method or type(method) is not str:
             raise TypeError(f"method must be a non-empty string, not {method!r}")
-        repeatable = idempotent
-        if repeatable is None:
-            repeatable = self._connection.dialect.is_repeatable(method)
-        tool = None
-        if idempotent is None and self.config.trust_tool_hints:
-            tool = self._connection.dialect.tool_of(method, params)
-        return self._connection.make_call(
-            method, params, partial(CallSpec, repeatable=repeatable, tool=tool, **spec)
-        )
+        connection = self._connection
+        if idempotent is None:
+            spec["repeatable"] = connection.dialect.is_repeatable(method)
+            if connection.gate.config.trust_tool_hints:
+                spec["tool"] = connection.dialect.tool_of(method, params)
+        else:
+            spec["repeatable"] = idempotent
+        return connection.make_call(method, params, **spec)
 
     def drain(self, timeout: float | None = 30.0) -> bool:
         """Wait until the offline queue and the table of unanswered calls are empty.

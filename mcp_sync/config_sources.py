@@ -5,6 +5,7 @@ It reads texts and tables; what a setting may be is decided in ``config``.
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 import tomllib
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import MCPConfigurationError
+from .log_setup import LOG_VARIABLE
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -49,6 +51,13 @@ def _read_words(text: str) -> tuple[str, ...] | None:
     return tuple(shlex.split(text)) or None
 
 
+def _read_headers(text: str) -> dict[str, str]:
+    headers = json.loads(text)
+    if not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
+        raise ValueError("no object of texts")
+    return headers
+
+
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "str": str,
     "str | None": _read_optional_text,
@@ -57,6 +66,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "float | None": _read_optional_seconds,
     "JournalSettings | None": _read_optional_text,
     "bool": _read_flag,
+    "Headers": _read_headers,
     "Overflow": str,
     "tuple[str, ...]": _read_names,
     "tuple[str, ...] | None": _read_words,
@@ -65,12 +75,18 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 _WANTED: Final[Mapping[Callable[[str], Any], str]] = {
     _read_flag: "true or false",
+    _read_headers: "a JSON object of texts",
     int: "a whole number",
     _read_words: "the words of a command, quoted as for a shell",
 }
 
+_SECRET: Final = (_read_headers, _read_words)
+"""Whose text is never shown."""
+
 PROFILE_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}PROFILES", f"{ENVIRONMENT_PREFIX}PROFILE")
 """What names a file of profiles, and a profile in it."""
+
+_NO_SETTINGS: Final = (*PROFILE_VARIABLES, LOG_VARIABLE)
 
 
 def read_environment(variables: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Any]:
@@ -88,7 +104,7 @@ def read_environment(variables: Mapping[str, str], kinds: Mapping[str, str]) -> 
     """
     settings: dict[str, Any] = {}
     for variable, text in variables.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in PROFILE_VARIABLES:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _NO_SETTINGS:
             settings.update(_read_variable(variable, text, kinds))
     return settings
 
@@ -107,9 +123,10 @@ def _read_variable(variable: str, text: str, kinds: Mapping[str, str]) -> dict[s
         raise MCPConfigurationError(variable, "...", rule)
     try:
         return {name.lower(): read(text)}
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         wanted = _WANTED.get(read, "a number")
-        raise MCPConfigurationError(variable, text, f"must be {wanted}") from None
+        shown = "..." if read in _SECRET else text
+        raise MCPConfigurationError(variable, shown, f"must be {wanted}") from None
 
 
 def find_profile(variables: Mapping[str, str]) -> tuple[Path, str] | None:

@@ -29,7 +29,10 @@ class Deadline:
 
     def __init__(self, timeout: float | None) -> None:
         self.timeout = timeout
-        self.at = None if timeout is None else time.monotonic() + _bounded(timeout)
+        self.at: float | None = None
+        if timeout is not None:
+            is_plain = type(timeout) is float and -LONGEST_WAIT < timeout < LONGEST_WAIT
+            self.at = time.monotonic() + (timeout if is_plain else _bounded(timeout))
 
     def remaining(self) -> float | None:
         """Seconds left, never below zero; None when there is no limit."""
@@ -37,8 +40,14 @@ class Deadline:
 
     def half(self) -> Deadline:
         """A deadline halfway between now and this one; without a limit where this has none."""
-        left = self.remaining()
-        return Deadline(None if left is None else left / 2)
+        if self.at is None:
+            return self
+        now = time.monotonic()
+        # Every call asks for this one: past the checks, which its numbers have passed.
+        halfway = object.__new__(Deadline)
+        halfway.timeout = max(0.0, self.at - now) / 2
+        halfway.at = now + halfway.timeout
+        return halfway
 
     def is_over(self) -> bool:
         """Whether no time is left."""

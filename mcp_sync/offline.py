@@ -66,3 +66,8 @@ class OfflineResponse(Generic[AnswerT]):
     def __repr__(self) -> str:
         fate = "settled" if self.call.done() else f"queued at position {self.position}"
         return f"<OfflineResponse {self.call.call_id} {self.call.method} {fate}>"
+
+    def _repr_html_(self) -> str:
+        from .notebook.clients import receipt_html  # noqa: PLC0415 - only a notebook asks for it
+
+        return receipt_html(self.message, self.call.call_id, self.queued_at, self.call.done())

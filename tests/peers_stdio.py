@@ -146,16 +146,26 @@ class Server:
         return {"pid": child.pid}
 
 
+def clean_up(seconds: float) -> None:
+    """Take a while, say so, and end."""
+    threading.Event().wait(seconds)
+    os.write(2, b"cleaned up\n")
+    os._exit(0)
+
+
 def main(rudeness: dict[str, Any]) -> None:
     """Serve.
 
     ``stderr``: lines to write first; ``flood``: bytes of stderr to write first; ``exit``: the
     status to end with at once; ``stays_at_end`` and ``ignores_sigterm``: what they say;
-    ``dribble``: answers byte by byte; ``garbage``: texts to write before each answer;
-    ``exit_after``: how many calls it answers before it ends without answering one.
+    ``cleans_up``: seconds that it needs to end after SIGTERM; ``dribble``: answers byte by byte;
+    ``garbage``: texts to write before each answer; ``exit_after``: how many calls it answers before
+    it ends without answering one; ``floods_output``: writes a line without an end.
     """
     if rudeness.get("ignores_sigterm"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "cleans_up" in rudeness:
+        signal.signal(signal.SIGTERM, lambda *_: clean_up(rudeness["cleans_up"]))
     for line in rudeness.get("stderr", []):
         os.write(2, line.encode() + b"\n")
     flood = rudeness.get("flood", 0)

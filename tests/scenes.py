@@ -23,6 +23,9 @@ ABSENCE = 250 * MS
 
 FAST = {"reconnect_delay": 10 * MS, "max_reconnect_delay": 40 * MS}
 
+PINNED: dict[str, Any] = {**FAST, "protocol_version": "2025-11-25"}
+"""The same for a client that speaks the handshake era unasked: its first message initializes."""
+
 
 class Diary:
     """Writes down every connection event of a client, in the order of their delivery.
@@ -151,6 +154,10 @@ def answer(connection: WebSocketConnection, request: dict[str, Any], result: Any
 def shake_hands(connection: WebSocketConnection) -> None:
     """Take an MCP client's handshake."""
     request = read_request(connection)
+    if request["method"] == "server/discover":
+        error = {"code": -32601, "message": "no such method"}
+        send(connection, {"jsonrpc": "2.0", "id": request["id"], "error": error})
+        request = read_request(connection)
     assert request["method"] == "initialize"
     result = {
         "protocolVersion": "2025-11-25",

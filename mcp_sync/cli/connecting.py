@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from mcp_sync import BaseClient, ClientConfig
-from mcp_sync.cli.exits import Unreachable
+from mcp_sync.cli.exits import BadInput, Unreachable
 from mcp_sync.deadline import Deadline
+from mcp_sync.mcp_servers_file import read_server
 
 __all__ = ["connect", "connected", "make_client"]
 
@@ -28,37 +29,56 @@ _PATIENCE: Final = 10.0
 """Seconds for all attempts together, unless ``--timeout`` says otherwise."""
 
 
-def make_client(kind: type[ClientT], options: Namespace) -> ClientT:
+def make_client(
+    kind: type[ClientT], options: Namespace, manner: Mapping[str, Any] = _IMPATIENT
+) -> ClientT:
     """Make a client from the options and the environment.
 
     Args:
         kind: its class, whose own defaults hold where nothing else is said.
-        options: ``url`` and ``timeout``, each None where it was not given. A timeout bounds each
-            dial as well: a server that is at work may answer nobody for a minute.
+        options: ``url``, ``stdio``, ``config`` and ``server``, ``protocol_version`` and
+            ``timeout``, each None where it was not given. A timeout bounds each dial as well: a
+            server that is at work may answer nobody for a minute.
+        manner: settings in place of the class's own; variables and options win over them.
 
     Returns:
         A client that is not yet connected.
 
     Raises:
-        MCPConfigurationError: the URL or a variable cannot work.
+        MCPConfigurationError: the URL, a variable or the file of servers cannot work.
+        BadInput: the command cannot be taken apart, or the server's name is missing.
     """
-    settings = {**_IMPATIENT, **_from_environment()}
-    if options.url is not None:
-        settings["server_url"] = options.url
+    settings = {**manner, **ClientConfig.read_env(), **_server(options)}
+    if options.protocol_version is not None:
+        settings["protocol_version"] = options.protocol_version
     if options.timeout is not None:
         settings |= {"request_timeout": options.timeout, "connect_timeout": options.timeout}
     # A journal is a program's own: to look at a server must not send what it left in there.
     return kind(**settings | {"journal": None})
 
 
-def _from_environment() -> dict[str, Any]:
-    """What the variables and their profile say, without the defaults of everything else."""
-    defaults = ClientConfig().as_settings()
-    return {
-        name: value
-        for name, value in ClientConfig.from_env().as_settings().items()
-        if value != defaults[name] or f"MCP_SYNC_{name.upper()}" in os.environ
-    }
+def _server(options: Namespace) -> dict[str, Any]:
+    """The settings that say which server; nothing where the environment is to say it."""
+    if options.server is not None and options.config is None:
+        raise BadInput("--server needs --config FILE, the file that tells of the server")
+    if options.url is not None:
+        return {"server_url": options.url, "stdio": None}
+    if options.stdio is not None:
+        return {"stdio": _words(options.stdio)}
+    if options.config is None:
+        return {}
+    if options.server is None:
+        raise BadInput(f"--config needs --server NAME, one of the servers in {options.config}")
+    # The file tells all of a server: headers that are meant for another one must not reach it.
+    silent = {"stdio": None, "env": None, "cwd": None, "headers": {}}
+    return {**silent, **read_server(options.config, options.server)}
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:  # the command is not shown: it may hold secrets
+        raise BadInput(f"--stdio cannot be taken apart: {str(error).lower()}") from error
 
 
 def connect(client: BaseClient, timeout: float | None) -> None:

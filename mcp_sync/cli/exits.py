@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from mcp_sync import (
+    InvalidArguments,
     InvalidParams,
     InvalidVariationLine,
     MCPConfigurationError,
@@ -17,6 +18,7 @@ from mcp_sync import (
     MCPConnectionLost,
     MCPError,
     MCPMessageTooLarge,
+    MCPResponseError,
     MCPTimeoutError,
 )
 
@@ -27,6 +29,7 @@ __all__ = [
     "INTERRUPTED",
     "LEGEND",
     "OK",
+    "TOOL_FAILED",
     "UNHEALTHY",
     "UNREACHABLE",
     "BadInput",
@@ -48,7 +51,10 @@ UNREACHABLE: Final = 3
 """There is no server, or it refused the connection."""
 
 UNHEALTHY: Final = 4
-"""`health`: the server answered and something is wrong with it or with the link."""
+"""`health`: the server answered and something is wrong; `ping`: answers were lost."""
+
+TOOL_FAILED: Final = 5
+"""`call`: the tool ran and says itself that it failed (``isError``)."""
 
 INTERRUPTED: Final = 130
 """Ctrl-C, as shells count it: 128 and the signal's number."""
@@ -62,16 +68,37 @@ exit codes:
   1    the operation failed
   2    the command line, a setting or an input file cannot work
   3    the server cannot be reached, or refused the connection
-  4    health: the server is not healthy
+  4    health: the server is not healthy; ping: answers were lost
+  5    call: the tool ran and says that it failed
   130  interrupted with Ctrl-C
   141  nobody reads the output any more"""
 """The codes, as the help shows them."""
 
 _SERVE_HINT: Final = "`mcp-sync serve` starts a server on this machine; --url names another one"
 
+_STDIO_HINT: Final = "run the command by itself to see why; --debug shows what it says on stderr"
+
+_METHOD_HINT: Final = (
+    "the server does not offer this; `mcp-sync health --json` tells what it can do"
+)
+
+_METHOD_NOT_FOUND: Final = -32601
+"""JSON-RPC 2.0, section 5.1."""
+
+_EXTRAS: Final = ("websockets", "rich")
+"""Libraries of extras: without one the sentence tells how to install it."""
+
 _TIMEOUT_HINT: Final = "--timeout gives it more time"
 
 _URL_HINT: Final = "--url takes ws://HOST:PORT or wss://HOST:PORT"
+
+
+_BAD_INPUT: Final = (
+    MCPConfigurationError,
+    InvalidArguments,
+    InvalidParams,
+    InvalidVariationLine,
+)
 
 
 class BadInput(Exception):
@@ -97,7 +124,8 @@ class Unreachable(Exception):
 
     def __init__(self, url: str, last_error: str | None) -> None:
         super().__init__(f"no connection to {url}: {last_error or 'the server does not answer'}")
-        self.hint = _SERVE_HINT if last_error else _TIMEOUT_HINT
+        away = _STDIO_HINT if url.startswith("stdio:") else _SERVE_HINT
+        self.hint = away if last_error else _TIMEOUT_HINT
 
 
 @attrs.frozen
@@ -118,14 +146,14 @@ def explain(error: Exception) -> Report:
         return Report(sentence, error.hint, UNREACHABLE)
     if isinstance(error, MCPError):
         return Report(sentence, _hint(error), _code(error))
-    if isinstance(error, ImportError) and (error.name or "").startswith("websockets"):
+    if isinstance(error, ImportError) and (error.name or "").startswith(_EXTRAS):
         return Report(sentence, "", BAD_INPUT)
     unexpected = f"unexpected {type(error).__name__}: {sentence}"
     return Report(unexpected, "--debug shows where it comes from", FAILED)
 
 
 def _code(error: MCPError) -> int:
-    if isinstance(error, MCPConfigurationError | InvalidParams | InvalidVariationLine):
+    if isinstance(error, _BAD_INPUT):
         return BAD_INPUT
     if isinstance(error, MCPMessageTooLarge) and error.direction == "outbound":
         return BAD_INPUT
@@ -143,4 +171,6 @@ def _hint(error: MCPError) -> str:
         return _URL_HINT
     if isinstance(error, MCPTimeoutError):
         return _TIMEOUT_HINT
+    if isinstance(error, MCPResponseError) and error.code == _METHOD_NOT_FOUND:
+        return _METHOD_HINT
     return ""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import attrs
 
 __all__ = [
     "complain",
     "facts",
+    "is_terminal",
     "line_width",
     "plain",
     "print_json",
+    "print_text",
     "printable",
     "speak_plainly",
     "table",
@@ -42,7 +45,25 @@ def complain(sentence: str, hint: str = "") -> None:
     lines = [f"mcp-sync: {printable(sentence)}"]
     if hint:
         lines.append(f"hint: {hint}")
-    print(*lines, sep="\n", file=sys.stderr)
+    with contextlib.suppress(OSError):  # standard error is gone: nobody is left to be told
+        print(*lines, sep="\n", file=sys.stderr)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at a stream; None, where a process has none, is no terminal."""
+    return stream is not None and stream.isatty()
+
+
+def print_text(text: str) -> None:
+    """Print a text of a server, in lines: to a terminal without what the terminal would obey.
+
+    Anywhere else it goes as it came, so that a pipe or a file has it whole.
+    """
+    if is_terminal(sys.stdout):
+        text = "".join(
+            one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text
+        )
+    print(text, end="" if text.endswith("\n") else "\n")
 
 
 def printable(value: object) -> str:

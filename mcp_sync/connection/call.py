@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..deadline import Deadline
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Call", "CallSpec", "Keeper", "Owner", "Renewal"]
 
 _sequence: Final = itertools.count(1)
+
+_DONE: Final = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
 
 
 class Owner(enum.Enum):
@@ -222,11 +225,18 @@ class Call(Future[Any]):
         self._keeper.wait(self, Deadline(timeout))
         return self.outcome()
 
+    def done(self) -> bool:
+        """Whether it is settled: answered, failed or withdrawn."""
+        # A waiting caller asks often; the word is written last, so that it needs no lock.
+        return self._state in _DONE
+
     def outcome(self) -> Any:
         """Return or raise what a settled call came to; TimeoutError when it is not settled."""
-        if self.cancelled():
-            raise MCPCancelledError(self.method)
-        value = super().result(0)
+        if self._state is not FINISHED or self._exception is not None:
+            if self.cancelled():
+                raise MCPCancelledError(self.method)
+            return super().result(0)
+        value = self._result
         return value if self._finish is None else self._finished_value(value)
 
     def _finished_value(self, value: Any) -> Any:

@@ -343,8 +343,9 @@ class Connection:
         self.requests.stop()
         self.dispatcher.stop(patience)
         _join(threads, farewell)
-        if transport is not None and self._reader.transport is transport:
-            # Its peer would outlive this process, where that is a child.
+        is_stuck = transport is not None and self._reader.transport is transport
+        if transport is not None and is_stuck and farewell.is_over():
+            # Its peer could outlive this process, where that is a child.
             transport.kill()
             _join(threads, Deadline(_KILLED_SECONDS))
         self.recovery.finish(self._sender.await_drainer, patience)
@@ -368,10 +369,13 @@ class Connection:
 
     # Calls
 
-    def make_call(
-        self, method: str, params: Mapping[str, Any] | None, spec: Callable[..., CallSpec]
-    ) -> Call:
+    def make_call(self, method: str, params: Mapping[str, Any] | None, **spec: Any) -> Call:
         """Make a call of a method; nothing is sent yet.
+
+        Args:
+            method: the method.
+            params: its params; None for none.
+            **spec: the rest of its ``CallSpec``.
 
         Raises:
             TypeError: something in the params is no JSON.
@@ -380,7 +384,7 @@ class Connection:
         """
         text, meta = encode_apart(params, STAMPED_KEYS)
         self._check_size(method, text)
-        return Call(spec(method=method, params=text, meta=meta), self)
+        return Call(CallSpec(method, text, meta=meta, **spec), self)
 
     def _check_size(self, method: str, text: str) -> None:
         limit = self.dialect.max_request_size

@@ -111,6 +111,6 @@ class Rounds:
         except MCPResponseError as refusal:
             sentence = f"the handler of {method} refused: {refusal.error_message}"
             raise MCPCancelledError(call.method, sentence) from refusal
-        except Exception as error:
+        except Exception as error:  # the user's handler may raise anything
             sentence = f"the handler of {method} raised {type(error).__name__}: {error}"
             raise MCPCancelledError(call.method, sentence) from error

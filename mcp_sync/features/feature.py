@@ -10,6 +10,7 @@ from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
 from ..connection.link import Link
 from ..deadline import Deadline
+from ..errors import MCPResponseError
 from .paging import Fetch, pages, whole_list
 from .result_cache import CACHEABLE_METHODS, ResultCache
 from .tracing import current_trace
@@ -33,6 +34,8 @@ class McpFeature(BaseClient):
     """
 
     _results: ResultCache
+    _results_of = 0
+    """The generation of the link that they came from."""
 
     def _adopt(self, connection: Connection) -> None:
         super()._adopt(connection)
@@ -74,7 +77,9 @@ class McpFeature(BaseClient):
         refresh: bool = False,
     ) -> Mapping[str, Any]:
         """Get a result that may be cached, as it came; it must not be changed."""
-        caching = self._connection.current_dialect().is_modern and method in CACHEABLE_METHODS
+        caching = method in CACHEABLE_METHODS and not self._is_handshake_era()
+        if caching:
+            self._forget_other_links()
         if caching and not refresh:
             cached = self._results.get(method, params)
             if cached is not None:
@@ -86,10 +91,22 @@ class McpFeature(BaseClient):
             self._results.put(ticket, result, after_rounds=call.rounds > 0)
         return result
 
+    def _forget_other_links(self) -> None:
+        """What was told before a link was lost may have changed without a word since."""
+        link = self._connection.gate.link
+        if link is not None and link.generation != self._results_of:
+            self._results_of = link.generation
+            self._results.clear()
+
     def _fetch(self, method: str, deadline: Callable[[], Deadline], refresh: bool) -> Fetch:
         def fetch(cursor: str | None) -> Mapping[str, Any]:
             params = None if cursor is None else {"cursor": cursor}
-            return self._read(method, params, deadline(), refresh=refresh)
+            try:
+                return self._read(method, params, deadline(), refresh=refresh)
+            except MCPResponseError:
+                # Or the list would begin again with the page that gave a cursor of no use.
+                self._results.forget(method)
+                raise
 
         return fetch
 

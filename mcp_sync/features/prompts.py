@@ -7,6 +7,7 @@ from typing import Any
 
 from ..client_calls import UNSET, Timeout
 from ..types.completion import Completion, CompletionReference
+from ..types.listing import Listing
 from ..types.prompts import GetPromptResult, Prompt
 from .feature import McpFeature
 
@@ -32,7 +33,7 @@ class Prompts(McpFeature):
             MCPError: as for ``request``.
         """
         entries = self._whole("prompts/list", "prompts", timeout, refresh=refresh)
-        return [Prompt.from_wire(entry) for entry in entries]
+        return Listing(map(Prompt.from_wire, entries))
 
     def iter_prompts(self, *, timeout: Timeout = UNSET) -> Iterator[Prompt]:
         """List the prompts lazily; ``timeout`` is for each page.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..client_calls import UNSET, Timeout
 from ..deadline import Deadline
+from ..types.listing import Listing
 from ..types.resources import ReadResourceResult, Resource, ResourceTemplate
 from .feature import McpFeature
 
@@ -31,7 +32,7 @@ class Resources(McpFeature):
             MCPError: as for ``request``.
         """
         entries = self._whole("resources/list", "resources", timeout, refresh=refresh)
-        return [Resource.from_wire(entry) for entry in entries]
+        return Listing(map(Resource.from_wire, entries))
 
     def iter_resources(self, *, timeout: Timeout = UNSET) -> Iterator[Resource]:
         """List the resources lazily; ``timeout`` is for each page.
@@ -52,7 +53,7 @@ class Resources(McpFeature):
         """
         method = "resources/templates/list"
         entries = self._whole(method, "resourceTemplates", timeout, refresh=refresh)
-        return [ResourceTemplate.from_wire(entry) for entry in entries]
+        return Listing(map(ResourceTemplate.from_wire, entries))
 
     def iter_resource_templates(self, *, timeout: Timeout = UNSET) -> Iterator[ResourceTemplate]:
         """List the templates lazily; ``timeout`` is for each page.

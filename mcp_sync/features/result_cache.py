@@ -183,6 +183,18 @@ class ResultCache:
                 updated = (params or {}).get("uri")
                 self._forget(_READ, lambda entry: _concerns(updated, entry.uri))
 
+    def forget(self, method: str) -> None:
+        """Forget all results of one method, those under way too.
+
+        To be called when the server refuses a cursor: the pages that led there must not be served
+        again when the list is read from its beginning (server/utilities/pagination).
+
+        Args:
+            method: the method.
+        """
+        with self._lock:
+            self._forget(method, lambda _: True)
+
     def clear(self, *, keep_public: bool = False) -> None:
         """Forget everything: the server may be another, or may see another user in this client.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import jsonschema
@@ -59,7 +60,7 @@ class CompiledSchema:
         Raises:
             SchemaUnusable: the schema cannot be applied to this value.
         """
-        with spending(self._limits):
+        with _at_work(self._limits):
             error = _first_error(self._validator, instance)
         return None if error is None else (shorten(error.json_path), shorten(error.message))
 
@@ -77,7 +78,7 @@ def compile_schema(schema: Mapping[str, Any] | bool, limits: SchemaLimits) -> Co
     Raises:
         SchemaUnusable: there is no way to use it.
     """
-    with spending(limits):
+    with _at_work(limits):
         _measure(schema, limits)
         dialect = _dialect_of(schema)
         kind = _bounded(dialect)
@@ -190,14 +191,22 @@ def _nowhere(ref: object) -> SchemaUnusable:
 
 
 def _first_error(validator: Any, instance: object) -> ValidationError | None:
-    try:
-        first = next(validator.iter_errors(instance), None)
-        return None if first is None else best_match([first])
-    except SchemaUnusable:
-        raise
-    except Unresolvable as error:
-        raise _nowhere(error.ref) from None
-    except RecursionError:
-        raise SchemaUnusable("it or the value is nested too deep") from None
-    except Exception as error:  # the library raises anything on a hostile schema
-        raise SchemaUnusable(f"it fails with {type(error).__name__}: {shorten(error)}") from error
+    first = next(validator.iter_errors(instance), None)
+    return None if first is None else best_match([first])
+
+
+@contextmanager
+def _at_work(limits: SchemaLimits) -> Iterator[None]:
+    """Have the library work within the limits, and all that it raises become one error."""
+    with spending(limits):
+        try:
+            yield
+        except SchemaUnusable:
+            raise
+        except Unresolvable as error:
+            raise _nowhere(error.ref) from None
+        except RecursionError:
+            raise SchemaUnusable("it or the value is nested too deep") from None
+        except Exception as error:  # the library raises anything on a hostile schema
+            text = f"it fails with {type(error).__name__}: {shorten(error)}"
+            raise SchemaUnusable(text) from error

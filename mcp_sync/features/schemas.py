@@ -12,6 +12,7 @@ the first one. This room knows no client.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -189,13 +190,18 @@ class SchemaChecks:
             arguments: the arguments.
 
         Raises:
-            InvalidArguments: they do not match.
+            InvalidArguments: they do not match, or are no JSON.
             MCPProtocolError: the schema cannot be used.
             MCPConfigurationError: the libraries of the extra ``schema`` are not installed.
         """
         if not schemas_available():
             raise MCPConfigurationError("validate_arguments", True, _NEEDS)
-        fault = self._find(_Source(f"the input schema of tool {tool}", schema), arguments)
+        try:
+            # What is sent is what counts: a tuple is sent as an array.
+            sent = json.loads(json.dumps(arguments))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidArguments(tool, "$", f"they are no JSON: {error}") from error
+        fault = self._find(_Source(f"the input schema of tool {tool}", schema), sent)
         if fault is not None:
             raise InvalidArguments(tool, fault.path, fault.reason)
 

@@ -2,102 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
+from ..connection.inbox import Inbox
 from ..deadline import Deadline
 from ..errors import (
     MCPClosedError,
     MCPConnectionError,
     MCPConnectionRejected,
-    MCPError,
-    MCPProtocolError,
     MCPTimeoutError,
 )
-from ..types.subscriptions import MaybeMissed, SubscriptionEvent, read_event
+from ..types.subscriptions import SubscriptionEvent
 from .feature import McpFeature
 
 __all__ = ["EventSubscription", "Subscriptions"]
-
-_MOST_WAITING: Final = 1024
-
-
-class _Inbox:
-    """What a subscription heard and nobody took yet; the listener of its connection.
-
-    It knows no client, so that a connection with subscriptions keeps none alive. Events are kept
-    as levels: one that waits already is not kept twice.
-    """
-
-    def __init__(self, wanted: Mapping[str, Any]) -> None:
-        self.wanted = wanted
-        self.honored: Mapping[str, Any] | None = None
-        """What the server tells of; None until it has accepted."""
-        self.error: MCPError | None = None
-        self.is_over = False
-        self._changed = threading.Condition()
-        self._waiting: dict[SubscriptionEvent, None] = {}
-
-    def opened(self, honored: Mapping[str, Any]) -> None:
-        with self._changed:
-            self.honored = honored
-            self._changed.notify_all()
-
-    def changed(self, method: str, params: Mapping[str, Any]) -> None:
-        try:
-            event = read_event(method, params)
-        except MCPProtocolError:
-            # A change of nobody knows what: whoever listens has to look at everything.
-            event = MaybeMissed("a change that could not be read")
-        if event is not None:
-            self._put(event)
-
-    def interrupted(self) -> None:
-        if self.honored is not None:
-            self._put(MaybeMissed("the connection was lost"))
-
-    def ended(self, error: MCPError | None) -> None:
-        with self._changed:
-            if not self.is_over:
-                self.is_over, self.error = True, error
-            self._changed.notify_all()
-
-    def orphan(self, error: MCPError) -> None:
-        self._changed = threading.Condition()
-        self.is_over, self.error = True, error
-
-    def _put(self, event: SubscriptionEvent) -> None:
-        with self._changed:
-            if len(self._waiting) >= _MOST_WAITING:
-                self._waiting.clear()
-                event = MaybeMissed(f"more than {_MOST_WAITING} changes waited to be taken")
-            self._waiting[event] = None
-            self._changed.notify_all()
-
-    def wait_until_open(self, deadline: Deadline) -> bool:
-        """Wait until the server has accepted or refused; whether it has."""
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: self.is_over or self.honored is not None, deadline.remaining()
-            )
-
-    def take(self, deadline: Deadline) -> SubscriptionEvent | None:
-        """Take the event that waits longest; None when the subscription is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self.is_over, deadline.remaining())
-            if self._waiting:
-                event = next(iter(self._waiting))
-                del self._waiting[event]
-                return event
-            if not self.is_over:
-                raise TimeoutError(f"no change within {deadline.timeout} s")
-            if self.error is not None:
-                raise self.error
-            return None
 
 
 class EventSubscription:
@@ -108,7 +30,7 @@ class EventSubscription:
     each event goes to one of them.
     """
 
-    def __init__(self, client: McpFeature, connection: Connection, inbox: _Inbox) -> None:
+    def __init__(self, client: McpFeature, connection: Connection, inbox: Inbox) -> None:
         # A subscription that is in use keeps its client.
         self._client = client
         self._connection = connection
@@ -209,7 +131,7 @@ class Subscriptions(McpFeature):
             wanted["resourceSubscriptions"] = listed
         if not wanted:
             raise ValueError("listen() needs tools, prompts, resources or uris to listen to")
-        inbox = _Inbox(wanted)
+        inbox = Inbox(wanted)
         subscription = EventSubscription(self, self._connection, inbox)
         try:
             self._open(inbox, Deadline(self._seconds(timeout)))
@@ -222,7 +144,7 @@ class Subscriptions(McpFeature):
         """Listen to the updates of one resource; as ``listen(uris=[uri])``."""
         return self.listen(uris=[uri], timeout=timeout)
 
-    def _open(self, inbox: _Inbox, deadline: Deadline) -> None:
+    def _open(self, inbox: Inbox, deadline: Deadline) -> None:
         connection = self._connection
         connection.streams.add(inbox)
         while inbox.honored is None and not inbox.is_over:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Literal, overload
@@ -13,6 +12,7 @@ from ..connection.call import Call, Renewal
 from ..deadline import Deadline
 from ..events import ProgressHandler
 from ..offline import OfflineResponse
+from ..types.listing import Listing
 from ..types.tools import CallToolResult, Tool
 from .feature import McpFeature
 from .schemas import InvalidArguments, SchemaChecks
@@ -33,14 +33,13 @@ class ToolBook:
 
     def __init__(self) -> None:
         self._checks = SchemaChecks()
-        self._lock = threading.Lock()
-        self._tools: dict[str, Tool] = {}
+        self._tools: Mapping[str, Tool] = {}
+        """Replaced as a whole."""
 
     def enter(self, tools: list[Tool], *, whole: bool) -> None:
         """Take note of tools; ``whole`` says that there are no others."""
-        with self._lock:
-            known = {} if whole else self._tools
-            self._tools = {**known, **{tool.name: tool for tool in tools}}
+        known = {} if whole else self._tools
+        self._tools = {**known, **{tool.name: tool for tool in tools}}
 
     def find(self, name: str) -> Tool | None:
         """The tool with this name; None when it was not listed."""
@@ -95,7 +94,7 @@ class Tools(McpFeature):
             MCPError: as for ``request``.
         """
         entries = self._whole("tools/list", "tools", timeout, refresh=refresh)
-        tools = [Tool.from_wire(entry) for entry in entries]
+        tools = Listing(map(Tool.from_wire, entries))
         self._book.enter(tools, whole=True)
         return tools
 
@@ -277,8 +276,10 @@ class Tools(McpFeature):
         self, timeout: Timeout, reset: bool, max_total_timeout: float | None
     ) -> dict[str, Any]:
         """How progress extends the call, as parts of its ``CallSpec``."""
+        if not reset:
+            return {}
         seconds = self._seconds(timeout)
-        if not reset or seconds is None:
+        if seconds is None:
             return {}
         total = _LONGEST * seconds if max_total_timeout is None else max_total_timeout
         limit = Deadline(min(seconds, total))

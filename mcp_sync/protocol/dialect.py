@@ -43,6 +43,7 @@ METHOD_NOT_FOUND: Final = -32601
 """The error code for a method that is not offered (JSON-RPC 2.0, section 5.1)."""
 
 INTERNAL_ERROR: Final = -32603
+"""The error code for a fault of whoever was asked (JSON-RPC 2.0, section 5.1)."""
 
 
 @attrs.frozen

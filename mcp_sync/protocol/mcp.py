@@ -34,6 +34,7 @@ UNSUPPORTED_VERSION: Final = -32022
 WAY_OUT: Final = (
     f"this client speaks {', '.join(PROTOCOL_VERSIONS)}: use a server with one of these"
 )
+"""How a sentence about a server without a common version ends."""
 
 _NO_COMMON_VERSION: Final = frozenset({METHOD_NOT_FOUND, -32602, UNSUPPORTED_VERSION})
 """How servers refuse ``initialize`` for good: one without the handshake era, one of that era (MCP

@@ -20,7 +20,10 @@ __all__ = ["LOG_LEVEL_KEY", "STAMPED_KEYS", "SUBSCRIPTION_KEY", "ModernDialect",
 _PREFIX: Final = "io.modelcontextprotocol/"
 
 LOG_LEVEL_KEY: Final = f"{_PREFIX}logLevel"
+"""Says, in a request's ``_meta``, the least severe log message that is wanted for it."""
+
 SUBSCRIPTION_KEY: Final = f"{_PREFIX}subscriptionId"
+"""Tells, in a notification's ``_meta``, which stream it belongs to."""
 
 _VERSION_KEY: Final = f"{_PREFIX}protocolVersion"
 _CLIENT_KEY: Final = f"{_PREFIX}clientInfo"

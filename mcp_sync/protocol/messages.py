@@ -5,10 +5,12 @@ This room knows the shape of messages and nothing of what their methods mean.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from json import encoder
 from typing import Any, Final, NamedTuple
 
 from ..errors import MCPProtocolError, shorten
@@ -44,8 +46,40 @@ INVALID_PARAMS: Final = -32602
 RequestId = int | str
 """The id of a request; never null, so that every request can be answered."""
 
-# Made once: json.dumps would make an encoder for each call.
-_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encoder: Final = json.JSONEncoder(
+    check_circular=False, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+
+
+def _make_encode() -> Callable[[Any], str]:
+    """Make the function that encodes params."""
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return _encoder.encode
+    # Made once: JSONEncoder makes it anew for each text. Without a memory of what it is in, what
+    # contains itself ends in a RecursionError, and one encoder serves all threads.
+    quote = encoder.encode_basestring
+    chunks = make(None, _encoder.default, quote, None, ":", ",", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_encode: Final = _make_encode()
+
+_scan: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def _loads(text: str) -> Any:
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        value, end = None, -1
+    # White space around it, or what is no JSON; the usual message has neither.
+    return value if end == len(text) else json.loads(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _quoted(name: str) -> str:
+    return json.dumps(name)
 
 
 class Request(NamedTuple):
@@ -113,7 +147,7 @@ def encode_params(params: Mapping[str, Any] | None) -> str:
     """
     if params is None:
         return ""
-    if not isinstance(params, Mapping):
+    if type(params) is not dict and not isinstance(params, Mapping):
         raise TypeError(f"params must be a mapping or None, not {type(params).__name__}")
     plain = params if type(params) is dict else dict(params)
     try:
@@ -141,7 +175,7 @@ def encode_apart(
         TypeError: something in it is no JSON, or ``_meta`` is no mapping.
         ValueError: as ``encode_params`` raises it.
     """
-    if not isinstance(params, Mapping) or "_meta" not in params:
+    if (type(params) is not dict and not isinstance(params, Mapping)) or "_meta" not in params:
         return encode_params(params), ""
     meta = params["_meta"]
     if not isinstance(meta, Mapping):
@@ -178,12 +212,12 @@ def _is_utf8(text: str) -> bool:
 
 
 def _explain(params: dict[str, Any], error: Exception) -> TypeError | ValueError:
-    if isinstance(error, RecursionError):
-        return ValueError("params are nested too deeply to be sent as JSON; flatten them")
     try:
         found = _find_unserialisable(params, "params", frozenset())
-    except RecursionError:  # the encoder gets deeper than this search
+    except RecursionError:
         found = None
+    if found is None and isinstance(error, RecursionError):
+        return ValueError("params are nested too deeply to be sent as JSON; flatten them")
     kind = TypeError if isinstance(error, TypeError) else ValueError
     return found or kind(f"params cannot be sent as JSON: {error}")
 
@@ -240,7 +274,7 @@ def encode_request(request_id: RequestId, method: str, params: str) -> str:
     Returns:
         The JSON text of the message.
     """
-    name = json.dumps(method)
+    name = _quoted(method)
     number = request_id if type(request_id) is int else json.dumps(request_id)
     if params:
         return f'{{"jsonrpc":"2.0","id":{number},"method":{name},"params":{params}}}'
@@ -249,7 +283,7 @@ def encode_request(request_id: RequestId, method: str, params: str) -> str:
 
 def encode_notification(method: str, params: str) -> str:
     """Put a notification together; the arguments are those of ``encode_request``."""
-    name = json.dumps(method)
+    name = _quoted(method)
     if params:
         return f'{{"jsonrpc":"2.0","method":{name},"params":{params}}}'
     return f'{{"jsonrpc":"2.0","method":{name}}}'
@@ -282,7 +316,7 @@ def decode(text: str) -> dict[str, Any]:
         MCPProtocolError: the text is not JSON, nested too deeply, or not an object.
     """
     try:
-        raw = json.loads(text)
+        raw = _loads(text)
     except RecursionError:
         raise MCPProtocolError("the message is nested too deeply", text) from None
     except ValueError as error:

@@ -13,6 +13,7 @@ from .messages import encode_params, join_params
 __all__ = ["INPUT_REQUIRED", "InputRequired", "is_complete"]
 
 INPUT_REQUIRED: Final = "input_required"
+"""The ``resultType`` of an answer that asks for input."""
 
 _METHODS_THAT_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 

@@ -6,12 +6,13 @@ is an ``UnknownContent``, which keeps all of it. This room knows no method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
 from ..errors import MCPProtocolError
+from .excerpt import excerpt
 from .mcp_wire import META, REQUIRED, MCPValue
 from .resource_contents import (
     Annotations,
@@ -47,6 +48,7 @@ __all__ = [
     "read_content",
     "read_one_text",
     "read_resource_contents",
+    "summary",
 ]
 
 _ANNOTATIONS = {"read": Annotations.from_wire}
@@ -68,7 +70,7 @@ class TextContent(MCPValue):
 
     TYPE: ClassVar[str] = "text"
 
-    text: str = attrs.field(metadata=TEXT)
+    text: str = attrs.field(metadata=TEXT, repr=excerpt)
     annotations: Annotations | None = attrs.field(default=None, metadata=_ANNOTATIONS, kw_only=True)
     meta: Mapping[str, Any] = attrs.field(factory=dict, metadata=META, kw_only=True)
 
@@ -98,6 +100,11 @@ class _Media(MCPValue):
     def decoded(self) -> bytes:
         """The bytes, decoded anew at each look; ``ValueError`` where ``data`` is no base64."""
         return decode_base64(self.data, f"a block of {self.mime_type}")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from ..notebook.media import media_bundle  # noqa: PLC0415 - only a notebook asks for it
+
+        return media_bundle(self.mime_type, self.data, repr(self))
 
 
 @attrs.frozen(eq=False)
@@ -163,6 +170,9 @@ class EmbeddedResource(MCPValue):
     def type(self) -> str:
         """The ``type`` tag on the wire: "resource"."""
         return self.TYPE
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.resource._repr_mimebundle_(include, exclude)
 
 
 @attrs.frozen(eq=False)
@@ -383,3 +393,18 @@ def _read_block(value: object, where: str, kinds: _Kinds) -> Content:
 def join_text(blocks: Iterable[Content]) -> str:
     """Join the texts of all text blocks with line feeds; "" where there is none."""
     return "\n".join([block.text for block in blocks if isinstance(block, TextContent)])
+
+
+def summary(blocks: Sequence[Content]) -> str:
+    """Say on one short line what blocks there are: for reprs.
+
+    Args:
+        blocks: any blocks.
+
+    Returns:
+        The beginning of the first text, or the types, and how many blocks there are.
+    """
+    first = next((block.text for block in blocks if isinstance(block, TextContent)), None)
+    kinds = ", ".join(dict.fromkeys(excerpt(block.type, 20) for block in blocks[:8]))
+    told = kinds if first is None else excerpt(first)
+    return told if len(blocks) == 1 else f"{len(blocks)} blocks {told}".rstrip()

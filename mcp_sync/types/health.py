@@ -47,3 +47,8 @@ class Health:
             "ping_round_trip": self.ping_round_trip,
             "request_round_trip": self.request_round_trip,
         }
+
+    def _repr_html_(self) -> str:
+        from ..notebook.clients import health_html  # noqa: PLC0415 - only a notebook asks for it
+
+        return health_html(self)

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .content import Content, join_text, read_block
+from .content import Content, join_text, read_block, summary
 from .mcp_wire import META, MCPValue
 from .resource_contents import ICONS, Icon
 from .wire import FLAG, TEXT, list_of
@@ -76,7 +76,7 @@ class PromptMessage(MCPValue):
     content: Content = attrs.field(metadata={"read": read_block})
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class GetPromptResult(MCPValue):
     """What ``prompts/get`` gives (MCP 2025-11-25, "GetPromptResult").
 
@@ -97,3 +97,12 @@ class GetPromptResult(MCPValue):
     def text(self) -> str:
         """The texts of all messages, whoever says them, joined with line feeds."""
         return join_text(message.content for message in self.messages)
+
+    def __repr__(self) -> str:
+        said = summary([message.content for message in self.messages])
+        return f"<GetPromptResult of {len(self.messages)}: {said}>"
+
+    def _repr_html_(self) -> str:
+        from ..notebook.values import prompt_result_html  # noqa: PLC0415 - only a notebook asks for it
+
+        return prompt_result_html(self)

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from .excerpt import excerpt
 from .mcp_wire import META, MCPValue
 from .wire import INTEGER, NUMBER, TEXT, TEXTS, list_of, missing, read_object
 
@@ -160,7 +161,12 @@ class TextResourceContents(ResourceContents):
         raw: the object exactly as it came.
     """
 
-    text: str = attrs.field(metadata=TEXT)
+    text: str = attrs.field(metadata=TEXT, repr=excerpt)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from ..notebook.media import contents_bundle  # noqa: PLC0415 - only a notebook asks for it
+
+        return contents_bundle(self)
 
 
 @attrs.frozen(eq=False)
@@ -175,12 +181,17 @@ class BlobResourceContents(ResourceContents):
         raw: the object exactly as it came.
     """
 
-    blob: str = attrs.field(metadata=TEXT)
+    blob: str = attrs.field(metadata=TEXT, repr=lambda blob: f"<{len(blob)} characters>")
 
     @property
     def decoded(self) -> bytes:
         """The bytes, decoded anew at each look; ``ValueError`` where ``blob`` is no base64."""
         return decode_base64(self.blob, self.uri)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from ..notebook.media import contents_bundle  # noqa: PLC0415 - only a notebook asks for it
+
+        return contents_bundle(self)
 
     @classmethod
     def from_bytes(

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from .excerpt import excerpt
 from .mcp_wire import META, MCPValue
 from .resource_contents import (
     ICONS,
@@ -81,7 +82,7 @@ class ResourceTemplate(MCPValue):
         return self.title or self.name
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ReadResourceResult(MCPValue):
     """What ``resources/read`` gives (MCP 2025-11-25, "ReadResourceResult").
 
@@ -117,3 +118,13 @@ class ReadResourceResult(MCPValue):
                 "not one; look through .contents (.decoded of each), or take .text"
             )
         return blobs[0].decoded
+
+    def __repr__(self) -> str:
+        uris = [excerpt(part.uri, 80) for part in self.contents[:3]]
+        more = ["…"] if len(self.contents) > 3 else []
+        return f"<ReadResourceResult of {len(self.contents)}: {', '.join(uris + more)}>"
+
+    def _repr_html_(self) -> str:
+        from ..notebook.values import resource_result_html  # noqa: PLC0415 - only a notebook asks for it
+
+        return resource_result_html(self)

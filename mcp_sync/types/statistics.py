@@ -350,6 +350,11 @@ class ConnectionStatistics:
             f"{calls.pending} pending, {self.queue.size} queued, {errors}{median}>"
         )
 
+    def _repr_html_(self) -> str:
+        from ..notebook.clients import statistics_html  # noqa: PLC0415 - only a notebook asks for it
+
+        return statistics_html(self)
+
 
 def _plain(_owner: object, _field: object, value: Any) -> Any:
     if isinstance(value, enum.Enum):

@@ -8,7 +8,8 @@ from typing import Any, Self
 import attrs
 
 from ..errors import MCPToolError
-from .content import Content, as_blocks, join_text, read_content, read_one_text
+from .content import Content, as_blocks, join_text, read_content, read_one_text, summary
+from .excerpt import excerpt
 from .mcp_wire import META, REQUIRED, MCPValue
 from .resource_contents import ICONS, Icon
 from .wire import FLAG, OBJECT, TEXT, missing, read_object
@@ -77,7 +78,7 @@ class Tool(MCPValue):
         return self.title or self.annotations.title or self.name
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class CallToolResult(MCPValue):
     """What a tool answered (MCP 2025-11-25, "CallToolResult").
 
@@ -158,6 +159,16 @@ class CallToolResult(MCPValue):
         if self.is_error:
             raise MCPToolError(self.tool or "(not named)", self.text, self)
         return self
+
+    def __repr__(self) -> str:
+        tool = f" {excerpt(self.tool)}" if self.tool else ""
+        fate = "failed" if self.is_error else "ok"
+        return f"<CallToolResult{tool} {fate}: {summary(self.content)}>"
+
+    def _repr_html_(self) -> str:
+        from ..notebook.values import tool_result_html  # noqa: PLC0415 - only a notebook asks for it
+
+        return tool_result_html(self)
 
 
 def _read_content(wire: Mapping[str, Any], where: str) -> tuple[Content, ...]:

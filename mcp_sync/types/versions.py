@@ -28,7 +28,10 @@ HANDSHAKE_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-
 """Those that begin with ``initialize``; newest first."""
 
 LATEST_MODERN_VERSION: Final = MODERN_VERSIONS[0]
+"""What a probe asks for."""
+
 LATEST_HANDSHAKE_VERSION: Final = HANDSHAKE_VERSIONS[0]
+"""What ``initialize`` asks for."""
 
 PROTOCOL_VERSIONS: Final = MODERN_VERSIONS + HANDSHAKE_VERSIONS
 """Every revision that this client speaks, newest first."""

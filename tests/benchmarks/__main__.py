@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -63,12 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(names: Sequence[str], rounds: int, soak: int) -> dict[str, dict[str, Any]]:
     """The rows of these names; each is printed when it is there."""
     found = {}
-    options = f" --rounds {rounds}" + (f" --soak {soak}" if "memory" in names else "")
     with Fleet(rounds) as fleet:
         for name in names:
             begin = time.monotonic()
+            load = os.getloadavg()[0]
             run = partial(ROWS[name], soak=soak) if name == "memory" else ROWS[name]
-            found[name] = row(run(fleet), f"python -m tests.benchmarks {name}{options}")
+            options = f" --rounds {rounds}" + (f" --soak {soak}" if name == "memory" else "")
+            command = f"python -m tests.benchmarks {name}{options}"
+            found[name] = row(run(fleet), command, load)
             print(f"\n{name} ({time.monotonic() - begin:.0f} s)")
             for part in found[name]["parts"]:
                 verdict = "met" if part["met"] else "NOT met"

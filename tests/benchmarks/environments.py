@@ -12,7 +12,7 @@ import venv
 from pathlib import Path
 from typing import Final
 
-__all__ = ["REQUIREMENTS", "python_of"]
+__all__ = ["HOME", "REQUIREMENTS", "python_of"]
 
 PROJECT: Final = Path(__file__).parents[2]
 
@@ -22,6 +22,9 @@ REQUIREMENTS: Final = {
     "sdk 2.3 http": "mcp==2.3.*",
 }
 """What each peer needs; peers that are not here run in the environment of the benchmark."""
+
+HOME: Final = Path(os.environ.get("MCP_SYNC_BENCH_ENVIRONMENTS", PROJECT / ".tox" / "bench-peers"))
+"""Where the environments are, and whatever else is worth keeping from run to run."""
 
 INSTALL_SECONDS: Final = 300
 
@@ -35,8 +38,7 @@ def python_of(peer: str) -> str:
     requirement = REQUIREMENTS.get(peer)
     if requirement is None:
         return sys.executable
-    default = PROJECT / ".tox" / "bench-peers"
-    home = Path(os.environ.get("MCP_SYNC_BENCH_ENVIRONMENTS", default)) / peer.replace(" ", "-")
+    home = HOME / peer.replace(" ", "-")
     python, made = home / "bin" / "python", home / "made"
     if not made.exists() or made.read_text(encoding="utf-8") != requirement:
         venv.create(home, clear=True, with_pip=True)

@@ -17,9 +17,16 @@ PAGE: Final = PROJECT / "docs" / "performance.md"
 COLUMNS: Final = ("measure", "goal", "measured, median (quartiles)", "met", "rounds", "when, by")
 
 
-def row(parts: Sequence[Part], command: str) -> dict[str, Any]:
-    """What one row of the benchmark came to."""
-    return {"parts": [part.as_row() for part in parts], **circumstances(command)}
+def row(parts: Sequence[Part], command: str, load: float) -> dict[str, Any]:
+    """What one row of the benchmark came to.
+
+    Args:
+        parts: its figures.
+        command: what measures it again.
+        load: how many processes wanted a core in the minute before it, on the average.
+    """
+    shown = [part.as_row() for part in parts]
+    return {"parts": shown, "load": round(load, 1), **circumstances(command)}
 
 
 def record(rows: dict[str, dict[str, Any]]) -> None:
@@ -48,7 +55,7 @@ def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
             measured(part),
             "yes" if part["met"] else "**no**",
             part["rounds"],
-            f"{one['date']}, `{one['command']}`",
+            f"{one['date']}, load {one['load']}, `{one['command']}`",
         )
         for one in rows.values()
         for part in one["parts"]

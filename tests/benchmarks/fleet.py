@@ -8,14 +8,13 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from .environments import python_of
+from .environments import HOME, python_of
 
 __all__ = ["PROJECT", "Fleet", "Results", "Server", "Worker", "WorkerError", "environment"]
 
@@ -27,17 +26,13 @@ Results = list[dict[str, dict[str, float]]]
 """One round after the other: what each peer measured, by its name."""
 
 
-_CACHE: Final = tempfile.TemporaryDirectory(prefix="mcp-sync-bench-")
-"""Compiled modules, so that no process but the first compiles, whatever the environment says."""
+_UNWANTED: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH")
 
 
 def environment() -> dict[str, str]:
-    """Of every process that is measured."""
+    """Of every process that is measured; none but the first compiles what it imports."""
     kept = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-    return kept | {"PYTHONPYCACHEPREFIX": _CACHE.name}
-
-
-_UNWANTED: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH")
+    return kept | {"PYTHONPYCACHEPREFIX": str(HOME / "compiled")}
 
 
 class WorkerError(Exception):

@@ -18,6 +18,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "list_tools": "tools: the whole list, over its pages",
     "call_text": "call a tool: text",
     "call_structured": "structured content, checked against its output schema",
+    "bad_structured": "structured content that breaks its schema is refused",
     "call_error": "a tool's error as a result, and raised",
     "unknown_tool": "a tool that does not exist",
     "wrong_arguments": "wrong arguments refused before they are sent",
@@ -26,6 +27,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "logging": "log messages, from a level on",
     "cancel": "cancel a running call",
     "timeout": "a call that times out leaves the link usable",
+    "extended": "progress that extends a call's time, up to a maximum",
     "concurrent": "50 calls at once from 8 threads",
     "sampling": "sampling",
     "elicitation": "elicitation: a form, with defaults",
@@ -33,6 +35,8 @@ FEATURES: Final[Mapping[str, str]] = {
     "rounds": "elicitation: one question after another",
     "elicitation_url": "elicitation: a URL",
     "roots": "roots",
+    "handler_calls": "a handler that calls the server itself",
+    "asked_at_once": "the server asks in 12 calls at once, each gets its own answer",
     "handler_fails": "a handler that raises: the server is told, the client goes on",
     "undeclared": "what no handler is there for is not offered, and refused",
     "list_resources": "resources: the whole list, over its pages",
@@ -53,6 +57,7 @@ FEATURES: Final[Mapping[str, str]] = {
 
 _SAYS_NO_LIFETIME: Final = "results say how long they may be kept since 2026-07-28 only"
 _NO_PING: Final = "2026-07-28 has no ping, and no requests from the server"
+_KEEPS_TO_IT: Final = "this server keeps to its schemas"
 _NOT_A_FEATURE: Final = "this server has no such feature"
 
 _FILES_ONLY: Final = (
@@ -61,11 +66,14 @@ _FILES_ONLY: Final = (
     "logging",
     "cancel",
     "timeout",
+    "extended",
     "sampling",
     "elicitation",
     "decline",
     "rounds",
     "elicitation_url",
+    "handler_calls",
+    "asked_at_once",
     "handler_fails",
     "undeclared",
     "list_resources",
@@ -88,6 +96,8 @@ def _table() -> dict[str, dict[str, str]]:
             table[peer.id]["server_pings"] = _NO_PING
         else:
             table[peer.id]["result_cache"] = _SAYS_NO_LIFETIME
+    for name in ("everything", "filesystem"):
+        table[name]["bad_structured"] = _KEEPS_TO_IT
     table["filesystem"] |= dict.fromkeys(_FILES_ONLY, _NOT_A_FEATURE)
     table["everything"] |= dict.fromkeys(("rounds", "prompt_asks", "server_pings"), _NOT_A_FEATURE)
     return table

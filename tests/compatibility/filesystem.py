@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -123,7 +122,7 @@ def _until_allowed(client: Any, directory: str) -> None:
     pytest.fail(f"the roots did not arrive: {text}")
 
 
-def many_at_once(case: Case) -> None:
+def concurrent(case: Case) -> None:
     paths = [str(case.directory / f"file {number}") for number in range(50)]
     for path in paths:
         Path(path).write_text(path, encoding="utf-8")
@@ -148,28 +147,26 @@ def reconnect(case: Case) -> None:
     (before,) = children(case.running.settings["stdio"])
     case.running.kill_and_restart()
     call = case.client.submit_tool("read_text_file", {"path": str(path)}, idempotent=True)
-    concurrent.futures.wait([call], timeout=PATIENCE)
+    wait([call], timeout=PATIENCE)
     assert call.result(0).text == "after"
     (after,) = children(case.running.settings["stdio"])
     assert after != before
 
 
 CHECKS: Final[Mapping[str, Callable[[Case], None]]] = {
-    "concurrent": many_at_once,
-    **{
-        check.__name__: check
-        for check in (
-            connect,
-            list_tools,
-            call_text,
-            call_structured,
-            call_error,
-            unknown_tool,
-            wrong_arguments,
-            roots,
-            ping,
-            reconnect,
-        )
-    },
+    check.__name__: check
+    for check in (
+        connect,
+        list_tools,
+        call_text,
+        call_structured,
+        call_error,
+        unknown_tool,
+        wrong_arguments,
+        roots,
+        concurrent,
+        ping,
+        reconnect,
+    )
 }
 """The checks of this server, by feature."""

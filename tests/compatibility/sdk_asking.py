@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from compatibility.case import Case
+from compatibility.case import PATIENCE, Case
 from compatibility.peers import MODERN
 from mcp_sync import MCPError, MCPResponseError
 from mcp_sync.types.elicitation import ElicitationRequest, ElicitationResult
@@ -112,6 +113,24 @@ def roots(case: Case) -> None:
     assert second["uri"] == "file:///projects/b%20c"
 
 
+def handler_calls(case: Case) -> None:
+    def answer(request: SamplingRequest) -> str:
+        return case.client.call_tool("echo", {"text": request.messages[0].text}).text
+
+    case.sampling = answer
+    answered = _call(case, "ask_sampling", prompt="there and back")
+    assert answered["content"]["text"] == "there and back"
+
+
+def asked_at_once(case: Case) -> None:
+    case.sampling = lambda request: request.messages[0].text.upper()
+    prompts = [f"prompt {number}" for number in range(12)]
+    calls = [case.client.submit_tool("ask_sampling", {"prompt": prompt}) for prompt in prompts]
+    wait(calls, timeout=PATIENCE)
+    answers = [json.loads(call.result(0).text)["content"]["text"] for call in calls]
+    assert answers == [prompt.upper() for prompt in prompts]
+
+
 def handler_fails(case: Case) -> None:
     def fail(request: SamplingRequest) -> str:
         raise RuntimeError("the model is on fire")
@@ -153,6 +172,8 @@ CHECKS: Final[Mapping[str, Callable[[Case], None]]] = {
         rounds,
         elicitation_url,
         roots,
+        handler_calls,
+        asked_at_once,
         handler_fails,
         prompt_asks,
         server_pings,

@@ -13,7 +13,7 @@ import pytest
 
 from compatibility.case import PATIENCE, Case
 from compatibility.servers import offered
-from mcp_sync import MCPError, MCPResponseError, MCPTimeoutError
+from mcp_sync import MCPError, MCPProtocolError, MCPResponseError, MCPTimeoutError
 from mcp_sync.errors import MCPToolError
 from mcp_sync.types.content import (
     AudioContent,
@@ -69,6 +69,12 @@ def call_structured(case: Case) -> None:
     assert result.has_structured_content
     assert json.loads(result.text) == {"sum": 2.5}
     assert result.meta["test/kind"] == "sum"
+
+
+def bad_structured(case: Case) -> None:
+    case.client.list_tools()
+    with pytest.raises(MCPProtocolError, match="sum"):
+        case.client.call_tool("lie")
 
 
 def call_error(case: Case) -> None:
@@ -159,6 +165,29 @@ def timeout(case: Case) -> None:
     assert case.client.call_tool("pid").text == pid
 
 
+def extended(case: Case) -> None:
+    arguments = {"count": 5, "pause": 0.2}
+    reports: list[float] = []
+
+    def report(progress: float, total: float | None, message: str | None) -> None:
+        reports.append(progress)
+
+    result = case.client.call_tool(
+        "steps", arguments, timeout=700 * MS, reset_timeout_on_progress=True, on_progress=report
+    )
+    assert result.text == "5 steps"
+    assert reports[-1] == 5
+    with pytest.raises(MCPTimeoutError):
+        case.client.call_tool(
+            "steps",
+            arguments,
+            timeout=700 * MS,
+            reset_timeout_on_progress=True,
+            max_total_timeout=500 * MS,
+            on_progress=report,
+        )
+
+
 def _cancelled_at_the_server(case: Case) -> int:
     return int(case.client.call_tool("wait_cancelled", {"seconds": PATIENCE}).text)
 
@@ -182,6 +211,7 @@ CHECKS: Final[Mapping[str, Callable[[Case], None]]] = {
         list_tools,
         call_text,
         call_structured,
+        bad_structured,
         call_error,
         unknown_tool,
         wrong_arguments,
@@ -190,6 +220,7 @@ CHECKS: Final[Mapping[str, Callable[[Case], None]]] = {
         logging,
         cancel,
         timeout,
+        extended,
         concurrent,
     )
 }

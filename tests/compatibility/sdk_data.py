@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from typing import Final
 
 import pytest
@@ -134,7 +134,7 @@ def reconnect(case: Case) -> None:
     with case.client.listen(uris=("test://text",)) as changes:
         case.running.kill_and_restart()
         call = case.client.submit_tool("pid", idempotent=True)
-        concurrent.futures.wait([call], timeout=PATIENCE)
+        wait([call], timeout=PATIENCE)
         assert call.result(0).text != before
         assert isinstance(changes.get(timeout=PATIENCE), MaybeMissed)
         case.client.call_tool("touch", {"uri": "test://text"})

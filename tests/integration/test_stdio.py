@@ -318,6 +318,18 @@ def test_a_polite_server_is_gone_when_close_returns() -> None:
         client.request("ping")
 
 
+def test_a_server_that_waits_for_sigterm_has_the_time_to_clean_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "mcp_sync.stdio")
+    client = make_client(stdio_command(stays_at_end=True, cleans_up=0.8))
+    client.connect()
+    pid = pid_of(client)
+    client.close()
+    assert not Path(f"/proc/{pid}").exists()
+    assert caplog.messages[-1].endswith(": cleaned up")
+
+
 def test_a_server_that_minds_nothing_is_gone_when_close_returns_with_all_it_started() -> None:
     client = make_client(stdio_command(stays_at_end=True, ignores_sigterm=True))
     client.connect()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_sync import BaseClient, CompareblocksClient, MCPClient, OfflineResponse
-from mcp_sync.base_client import UNSET
+from mcp_sync.client_calls import UNSET
 from mcp_sync.config import ClientConfig
 from mcp_sync.deadline import Deadline
 from mcp_sync.errors import (

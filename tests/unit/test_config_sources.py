@@ -38,6 +38,7 @@ TEXTS = {
     "trust_tool_hints": ("yes", True),
     "max_message_size": ("1", 1),
     "max_pending": ("8", 8),
+    "headers": ('{"X-A": "1"}', {"X-A": "1"}),
     "allow_insecure_auth": ("1", True),
     "proxy": ("http://proxy.example.org:3128", "http://proxy.example.org:3128"),
     "protocol_version": ("2025-11-25", "2025-11-25"),
@@ -52,7 +53,7 @@ def variable(name: str) -> str:
 
 
 def test_every_setting_that_has_a_text_can_be_a_variable() -> None:
-    assert set(DEFAULTS) - set(TEXTS) == {"headers", "ssl_context", "client_info", "env"}
+    assert set(DEFAULTS) - set(TEXTS) == {"ssl_context", "client_info", "env"}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -106,10 +107,16 @@ BAD_TEXTS = [
     ("request_timeout", "30s", "must be a number"),
     ("request_timeout", "", "must be a number"),
     ("queue_ttl", "never", "must be a number"),
-    ("stdio", "cat 'file", "must be the words of a command, quoted as for a shell"),
     ("offline_mode", "on", "must be true or false"),
     ("offline_mode", "", "must be true or false"),
 ]
+
+
+def test_a_command_that_cannot_be_taken_apart_is_refused_unseen() -> None:
+    with pytest.raises(MCPConfigurationError) as caught:
+        ClientConfig.from_env({"MCP_SYNC_STDIO": "cat 'secret"})
+    rule = "must be the words of a command, quoted as for a shell"
+    assert str(caught.value) == f"MCP_SYNC_STDIO='...' {rule}"
 
 
 @pytest.mark.parametrize(("name", "text", "rule"), BAD_TEXTS)
@@ -139,13 +146,27 @@ def test_a_text_that_can_be_read_is_held_to_the_rules_of_its_setting(name: str, 
     assert caught.value.setting == name
 
 
-@pytest.mark.parametrize("name", ["headers", "ssl_context", "client_info"])
+@pytest.mark.parametrize("name", ["env", "ssl_context", "client_info"])
 def test_what_cannot_be_a_text_is_refused_unseen(name: str) -> None:
     with pytest.raises(MCPConfigurationError) as caught:
         ClientConfig.from_env({variable(name): "secret"})
     assert str(caught.value) == (
         f"{variable(name)}='...' cannot be given as a variable; use an argument or a profile"
     )
+
+
+@pytest.mark.parametrize("text", ["secret", '"secret"', '["secret"]', '{"X-A": 5}', "[" * 9000])
+def test_headers_that_are_no_object_of_texts_are_refused_unseen(text: str) -> None:
+    with pytest.raises(MCPConfigurationError) as caught:
+        ClientConfig.from_env({variable("headers"): text})
+    assert str(caught.value) == "MCP_SYNC_HEADERS='...' must be a JSON object of texts"
+
+
+def test_the_variable_of_the_log_is_no_setting_and_no_mistake(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert ClientConfig.from_env({"MCP_SYNC_LOG": "debug"}) == ClientConfig()
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("name", ["MCP_SYNC_REQUEST_TIMOUT", "MCP_SYNC_", "MCP_SYNC_max_pending"])

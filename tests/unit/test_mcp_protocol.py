@@ -21,7 +21,7 @@ from mcp_sync.errors import (
 from mcp_sync.protocol.compareblocks import CompareblocksDialect
 from mcp_sync.protocol.compareblocks_errors import CompareblocksError
 from mcp_sync.protocol.dialect import Dialect, Handshake, HandshakeStep, Session
-from mcp_sync.protocol.mcp import SUPPORTED_VERSIONS, McpDialect
+from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.protocol.messages import (
     Broken,
     ErrorResponse,
@@ -34,10 +34,13 @@ from mcp_sync.protocol.messages import (
     encode_params,
     encode_request,
 )
+from mcp_sync.protocol.offer import Offer
 from mcp_sync.protocol.peer import Peer
+from mcp_sync.types.versions import HANDSHAKE_VERSIONS
 from recorded import RECORDING, Exchange, by_case, exchanges
 
 CLIENT = {"name": "probe", "version": "0"}
+OFFER = Offer(client_info=CLIENT)
 
 INITIALIZE_MCP = HandshakeStep(
     "initialize",
@@ -47,7 +50,7 @@ INITIALIZED = HandshakeStep("notifications/initialized", {}, wants_answer=False)
 INITIALIZE_COMPAREBLOCKS = HandshakeStep("initialize", {"clientInfo": CLIENT})
 
 WAY_OUT = (
-    "this client speaks 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05: "
+    "this client speaks 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05: "
     "use a server with one of these"
 )
 
@@ -93,12 +96,13 @@ class Talk:
 # The handshake with a standard MCP server
 
 
-@pytest.mark.parametrize("version", SUPPORTED_VERSIONS)
+@pytest.mark.parametrize("version", HANDSHAKE_VERSIONS)
 def test_an_mcp_handshake_initializes_and_confirms(version: str) -> None:
     dialect = McpDialect()
-    talk = Talk().drive(dialect.handshake(CLIENT), answer(version), {})
+    talk = Talk().drive(dialect.handshake(OFFER), answer(version), {})
     assert talk.steps == [INITIALIZE_MCP, INITIALIZED]
-    assert talk.agreed.dialect is dialect
+    assert talk.agreed.dialect == McpDialect(version)
+    assert talk.agreed.next_dialect is None
     result = talk.agreed.result
     assert result.protocol_version == version
     assert result.capabilities == {"tools": {}}
@@ -106,7 +110,7 @@ def test_an_mcp_handshake_initializes_and_confirms(version: str) -> None:
 
 
 def test_the_steps_of_an_mcp_handshake_are_these_texts_on_the_wire() -> None:
-    first, second = Talk().drive(McpDialect().handshake(CLIENT), answer("2025-11-25"), {}).steps
+    first, second = Talk().drive(McpDialect().handshake(OFFER), answer("2025-11-25"), {}).steps
     assert encode_request(1, first.method, encode_params(first.params)) == (
         '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
         '"capabilities":{},"clientInfo":{"name":"probe","version":"0"}}}'
@@ -118,7 +122,7 @@ def test_the_steps_of_an_mcp_handshake_are_these_texts_on_the_wire() -> None:
 
 def test_a_handshake_sends_what_the_client_said_when_it_began() -> None:
     info = dict(CLIENT)
-    handshake = McpDialect().handshake(info)
+    handshake = McpDialect().handshake(Offer(client_info=info))
     step = next(handshake)
     info["name"] = "changed"
     assert step.params["clientInfo"] == CLIENT
@@ -129,7 +133,7 @@ def test_a_handshake_sends_what_the_client_said_when_it_began() -> None:
 def test_an_mcp_handshake_without_a_common_version_is_refused_for_good(version: Any) -> None:
     talk = Talk()
     with pytest.raises(MCPConnectionRejected) as caught:
-        talk.drive(McpDialect().handshake(CLIENT), answer(version), {})
+        talk.drive(McpDialect().handshake(OFFER), answer(version), {})
     assert talk.steps == [INITIALIZE_MCP]
     said = version if isinstance(version, str) else ""
     assert str(caught.value) == f"the server speaks protocol version {said!r}; {WAY_OUT}"
@@ -147,7 +151,7 @@ def test_an_mcp_handshake_without_a_common_version_is_refused_for_good(version: 
 def test_a_server_that_refuses_to_initialize_is_refused_for_good(code: int, message: str) -> None:
     refusal = MCPResponseError(code, message, {"supported": ["2026-07-28"]}, "initialize")
     with pytest.raises(MCPConnectionRejected) as caught:
-        Talk().drive(McpDialect().handshake(CLIENT), refusal)
+        Talk().drive(McpDialect().handshake(OFFER), refusal)
     assert str(caught.value) == (
         f"the server refused the handshake for good (initialize: server error {code}: {message}); "
         f"{WAY_OUT}"
@@ -162,7 +166,7 @@ def test_another_error_passes_through_so_that_a_later_attempt_may_do_better(
 ) -> None:
     failure = MCPResponseError(code, "busy", None, "initialize")
     with pytest.raises(MCPResponseError) as caught:
-        Talk().drive(dialect.handshake(CLIENT), failure)
+        Talk().drive(dialect.handshake(OFFER), failure)
     assert caught.value is failure
 
 
@@ -177,7 +181,7 @@ def recorded_initialize() -> dict[str, Any]:
 
 def test_a_compareblocks_handshake_is_one_request() -> None:
     dialect = CompareblocksDialect()
-    talk = Talk().drive(dialect.handshake(CLIENT), recorded_initialize())
+    talk = Talk().drive(dialect.handshake(OFFER), recorded_initialize())
     assert talk.steps == [INITIALIZE_COMPAREBLOCKS]
     assert talk.agreed.dialect is dialect
     assert talk.agreed.result.protocol_version == "1.0.0"
@@ -185,16 +189,16 @@ def test_a_compareblocks_handshake_is_one_request() -> None:
 
 
 def test_an_mcp_client_on_a_compareblocks_server_speaks_its_dialect_and_confirms_nothing() -> None:
-    talk = Talk().drive(McpDialect().handshake(CLIENT), recorded_initialize())
+    talk = Talk().drive(McpDialect().handshake(OFFER), recorded_initialize())
     assert talk.steps == [INITIALIZE_MCP]
     assert type(talk.agreed.dialect) is CompareblocksDialect
     assert talk.agreed.result.server_info.name == "BECR-MCP-Server"
 
 
-@pytest.mark.parametrize("version", [*SUPPORTED_VERSIONS, "2026-07-28"])
+@pytest.mark.parametrize("version", [*HANDSHAKE_VERSIONS, "2026-07-28"])
 def test_a_compareblocks_handshake_with_an_mcp_server_is_refused_for_good(version: str) -> None:
     with pytest.raises(MCPConnectionRejected) as caught:
-        Talk().drive(CompareblocksDialect().handshake(CLIENT), answer(version))
+        Talk().drive(CompareblocksDialect().handshake(OFFER), answer(version))
     assert str(caught.value) == (
         f"the server speaks MCP {version} and not compareblocks 1.0.0: use MCPClient"
     )
@@ -202,13 +206,13 @@ def test_a_compareblocks_handshake_with_an_mcp_server_is_refused_for_good(versio
 
 @pytest.mark.parametrize("version", ["1.0.1", "2.0.0", "", None])
 def test_a_compareblocks_server_of_another_version_is_taken(version: Any) -> None:
-    talk = Talk().drive(CompareblocksDialect().handshake(CLIENT), answer(version))
+    talk = Talk().drive(CompareblocksDialect().handshake(OFFER), answer(version))
     assert talk.agreed.result.protocol_version == (version or "")
 
 
 @BOTH
 def test_a_handshake_that_is_given_up_ends_at_once(dialect: Dialect) -> None:
-    handshake = dialect.handshake(CLIENT)
+    handshake = dialect.handshake(OFFER)
     next(handshake)
     handshake.close()
     with pytest.raises(StopIteration):

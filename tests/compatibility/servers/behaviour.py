@@ -140,6 +140,10 @@ async def _add(world: World, talk: Talk, arguments: Mapping[str, Any]) -> Wire:
     }
 
 
+async def _lie(world: World, talk: Talk, arguments: Mapping[str, Any]) -> Wire:
+    return {**said("three"), "structuredContent": {"sum": "three"}}
+
+
 async def _fail(world: World, talk: Talk, arguments: Mapping[str, Any]) -> Wire:
     return {**said("this tool always fails"), "isError": True}
 
@@ -147,6 +151,7 @@ async def _fail(world: World, talk: Talk, arguments: Mapping[str, Any]) -> Wire:
 async def _steps(world: World, talk: Talk, arguments: Mapping[str, Any]) -> Wire:
     count = arguments["count"]
     for step in range(1, count + 1):
+        await asyncio.sleep(arguments.get("pause", 0))
         await talk.progress(step, count, f"step {step}")
     return said(f"{count} steps")
 
@@ -294,6 +299,7 @@ async def _pid(world: World, talk: Talk, arguments: Mapping[str, Any]) -> Wire:
 _TOOLS: Mapping[str, Callable[[World, Talk, Mapping[str, Any]], Awaitable[Wire]]] = {
     "echo": _echo,
     "add": _add,
+    "lie": _lie,
     "fail": _fail,
     "steps": _steps,
     "slow": _slow,

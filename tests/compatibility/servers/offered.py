@@ -88,11 +88,17 @@ TOOLS: Final[list[Wire]] = [
         "outputSchema": _takes(("sum",), sum=_NUMBER),
         "annotations": {"title": "Addition"},
     },
+    {
+        "name": "lie",
+        "description": "Structured content that is not what its schema says.",
+        "inputSchema": _takes(),
+        "outputSchema": _takes(("sum",), sum=_NUMBER),
+    },
     {"name": "fail", "description": "Ends in an error.", "inputSchema": _takes()},
     {
         "name": "steps",
-        "description": "Reports its progress.",
-        "inputSchema": _takes(("count",), count={"type": "integer"}),
+        "description": "Reports its progress, after a pause in seconds each.",
+        "inputSchema": _takes(("count",), count={"type": "integer"}, pause=_NUMBER),
     },
     {
         "name": "slow",

@@ -26,7 +26,7 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard
-from scenes import FAST, answer, nobody_listening, read_request, shake_hands, until_closed
+from scenes import FAST, PINNED, answer, nobody_listening, read_request, shake_hands, until_closed
 from timing import MS
 
 TOOL = "tools/call"
@@ -453,7 +453,7 @@ def test_a_handshake_is_never_cancelled_at_the_server() -> None:
                 return
 
     with WebSocketPeer(mute) as peer:
-        client = MCPClient(peer.url, connect_timeout=300 * MS, reconnect_attempts=0, **FAST)
+        client = MCPClient(peer.url, connect_timeout=300 * MS, reconnect_attempts=0, **PINNED)
         with pytest.raises(MCPError):
             client.__enter__()
         peer.wait_for_scripts(1)

@@ -22,7 +22,7 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade
-from scenes import FAST, Diary, echo_all, in_threads, nobody_listening, shake_hands
+from scenes import FAST, PINNED, Diary, echo_all, in_threads, nobody_listening, shake_hands
 from timing import MS
 
 SLOW = 600.0
@@ -100,7 +100,7 @@ def test_a_loss_before_ready_consumes_attempts_like_a_failed_dial() -> None:
         line.reset()
 
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 2, **FAST)
+        client = MCPClient(board.url, 2, **PINNED)
         diary = Diary(client)
         client.submit("ping")
         for _ in range(3):
@@ -705,7 +705,7 @@ def test_a_loss_before_ready_tells_the_reason_to_those_who_wait() -> None:
         line.close(4002, "not today")
 
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, offline_mode=False, **FAST)
+        client = MCPClient(board.url, 0, offline_mode=False, **PINNED)
         dropping = threading.Thread(target=lambda: drop(board.line()))
         dropping.start()
         with pytest.raises(MCPConnectionError, match="after 1 attempts") as caught:
@@ -738,10 +738,12 @@ def test_dials_are_counted() -> None:
 
 def test_a_dial_counts_once_whether_its_handshake_or_its_ready_link_fails() -> None:
     def refuse(line: Line) -> None:
-        line.refuse(line.message(), -32603, "not today")
+        while (request := line.message())["method"] != "initialize":
+            line.refuse(request)
+        line.refuse(request, -32603, "not today")
 
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, offline_mode=False, **FAST)
+        client = MCPClient(board.url, 0, offline_mode=False, **PINNED)
         call = threading.Thread(target=lambda: refuse(board.line()))
         call.start()
         with pytest.raises(MCPError):
@@ -751,7 +753,7 @@ def test_a_dial_counts_once_whether_its_handshake_or_its_ready_link_fails() -> N
         client.close()
     assert (dials.made, dials.succeeded, dials.failed, dials.reconnects) == (1, 0, 1, 0)
     assert "not today" in str(dials.last_error)
-    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+    with Switchboard() as board, MCPClient(board.url, **PINNED) as client:
         diary = Diary(client)
         for _ in range(2):
             board.line().close(1002)
@@ -761,7 +763,7 @@ def test_a_dial_counts_once_whether_its_handshake_or_its_ready_link_fails() -> N
 
 
 def test_traffic_is_counted_over_all_links() -> None:
-    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+    with Switchboard() as board, MCPClient(board.url, **PINNED) as client:
         before = client.get_connection_stats().traffic
         board.line().reset()
         board.line()

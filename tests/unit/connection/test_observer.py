@@ -16,7 +16,7 @@ from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.errors import MCPError
 from mcp_sync.testing import FaultProxy
 from peers_mcp import PATIENCE, Line, Switchboard, nothing
-from scenes import FAST, Diary, nobody_listening
+from scenes import FAST, PINNED, Diary, nobody_listening
 from timing import MS
 
 
@@ -28,7 +28,7 @@ def board() -> Iterator[Switchboard]:
 
 @pytest.fixture
 def client(board: Switchboard) -> Iterator[MCPClient]:
-    with MCPClient(board.url, **FAST) as client:
+    with MCPClient(board.url, **PINNED) as client:
         yield client
 
 
@@ -246,7 +246,11 @@ def test_a_snapshot_tells_of_the_link_the_calls_and_the_handlers(
     assert calls.oldest_pending_age is not None
     assert statistics.latency.samples == 2
     assert statistics.latency.p50 is not None
-    assert set(statistics.handlers.names) == {"failed", "notification:*"}
+    assert set(statistics.handlers.names) == {
+        "failed",
+        "notification:*",
+        "notification:notifications/message",  # the client's own, to Python's logging
+    }
     assert "on_failed" in statistics.handlers.names["failed"][0]
     assert statistics.traffic.messages_sent == 5
     assert statistics.traffic.messages_received == 3

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mcp_sync import CompareblocksClient, MCPClient
+from mcp_sync.config import ClientConfig
 from mcp_sync.errors import (
     MCPConfigurationError,
     MCPConnectionError,
@@ -22,7 +23,7 @@ from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from mcp_sync.types.session import InitializeResult
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing
-from scenes import FAST, Diary, echo_all, read_request, shake_hands
+from scenes import PINNED, Diary, echo_all, read_request, shake_hands
 from timing import MS
 
 SUBSCRIBED = {"subscribed": True, "event_types": ["error"], "client_id": "client_1"}
@@ -37,7 +38,7 @@ def old(line: Line) -> None:
 
 def test_the_handshake_says_who_the_client_is_and_is_confirmed() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, client_info={"name": "tester", "version": "7"}, **FAST)
+        client = MCPClient(board.url, client_info={"name": "tester", "version": "7"}, **PINNED)
         diary = Diary(client)
         call = client.submit("ping")
         line = board.line()
@@ -61,7 +62,7 @@ def test_the_handshake_says_who_the_client_is_and_is_confirmed() -> None:
 
 
 def test_after_a_reconnect_it_runs_again_by_itself() -> None:
-    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+    with Switchboard() as board, MCPClient(board.url, **PINNED) as client:
         diary = Diary(client)
         for count in (1, 2):
             board.line().reset()
@@ -72,7 +73,7 @@ def test_after_a_reconnect_it_runs_again_by_itself() -> None:
 
 def test_who_the_client_says_it_is_can_be_given_and_holds_from_then_on() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         client.connect()
         waiting = threading.Thread(
             target=client.initialize, args=({"name": "given", "version": "3"},)
@@ -92,7 +93,7 @@ def test_who_the_client_says_it_is_can_be_given_and_holds_from_then_on() -> None
 
 def test_an_unanswered_handshake_ends_by_the_connect_timeout_and_is_a_failed_attempt() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, connect_timeout=300 * MS, **FAST)
+        client = MCPClient(board.url, 0, connect_timeout=300 * MS, **PINNED)
         diary = Diary(client)
         client.submit("ping")
         began = time.monotonic()
@@ -116,7 +117,7 @@ def test_a_server_that_drips_its_handshake_does_not_stretch_the_connect_timeout(
             return
 
     with WebSocketPeer(drip) as peer:
-        client = MCPClient(peer.url, 0, connect_timeout=200 * MS, **FAST)
+        client = MCPClient(peer.url, 0, connect_timeout=200 * MS, **PINNED)
         diary = Diary(client)
         client.submit("ping")
         began = time.monotonic()
@@ -127,7 +128,7 @@ def test_a_server_that_drips_its_handshake_does_not_stretch_the_connect_timeout(
 
 def test_a_handshake_that_the_server_refuses_is_a_failed_attempt() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 1, **FAST)
+        client = MCPClient(board.url, 1, **PINNED)
         diary = Diary(client)
         client.submit("ping")
         line = board.line()
@@ -143,7 +144,7 @@ def test_a_handshake_that_the_server_refuses_is_a_failed_attempt() -> None:
 
 def test_a_version_that_the_server_refuses_for_good_is_a_rejection() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         refusing = threading.Thread(
             target=lambda: (line := board.line()).refuse(
                 line.request("initialize"), -32602, "Unsupported protocol version"
@@ -158,7 +159,7 @@ def test_a_version_that_the_server_refuses_for_good_is_a_rejection() -> None:
 
 
 def test_a_compareblocks_server_is_initialized_without_a_confirmation() -> None:
-    with Switchboard(old) as board, MCPClient(board.url, **FAST) as client:
+    with Switchboard(old) as board, MCPClient(board.url, **PINNED) as client:
         line = board.line()
         assert client.get_client_info().dialect == "compareblocks"
         call = client.submit("get_status")
@@ -170,7 +171,7 @@ def test_a_compareblocks_server_is_initialized_without_a_confirmation() -> None:
 
 def test_a_client_that_only_connects_is_not_initialized_until_a_call_wants_it() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         assert client.connect()
         line = board.line()
         assert client.get_connection_state() == "connected"
@@ -188,7 +189,7 @@ def test_a_client_that_only_connects_is_not_initialized_until_a_call_wants_it() 
 
 def test_a_handshake_long_after_the_dial_has_the_whole_connect_timeout() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, connect_timeout=PATIENCE, **FAST)
+        client = MCPClient(board.url, 0, connect_timeout=PATIENCE, **PINNED)
         client.connect()
         line = board.line()
         client.configure(connect_timeout=500 * MS)
@@ -208,7 +209,7 @@ def test_a_handshake_long_after_the_dial_has_the_whole_connect_timeout() -> None
 
 
 def test_subscriptions_are_restored_after_a_reconnect_and_so_is_the_handshake() -> None:
-    with Switchboard(old) as board, CompareblocksClient(board.url, **FAST) as client:
+    with Switchboard(old) as board, CompareblocksClient(board.url, **PINNED) as client:
         line = board.line()
         subscribing = threading.Thread(target=client.subscribe_updates, args=(["error"],))
         subscribing.start()
@@ -226,7 +227,7 @@ def test_subscriptions_are_restored_after_a_reconnect_and_so_is_the_handshake() 
 def test_a_restoration_that_the_server_refuses_is_logged_and_the_link_is_ready(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+    with Switchboard() as board, MCPClient(board.url, **PINNED) as client:
         client._connection.restorations.remember("level", "logging/setLevel", {"level": "info"})
         board.line().reset()
         again = board.line()
@@ -238,7 +239,7 @@ def test_a_restoration_that_the_server_refuses_is_logged_and_the_link_is_ready(
 
 def test_a_closed_client_restores_nothing() -> None:
     with Switchboard() as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         client.connect()
         client.initialize()
         client._connection.restorations.remember("level", "logging/setLevel", {})
@@ -266,7 +267,7 @@ def test_headers_are_asked_for_at_every_dial() -> None:
 
     dials = iter(range(10))
     with WebSocketPeer(check) as peer:
-        client = MCPClient(peer.url, headers=lambda: {"X-Dial": str(next(dials))}, **FAST)
+        client = MCPClient(peer.url, headers=lambda: {"X-Dial": str(next(dials))}, **PINNED)
         assert client.request("ping", timeout=PATIENCE)["method"] == "ping"
         client.close()
     assert seen == ["0", "1"]
@@ -284,7 +285,7 @@ def test_headers_that_cannot_be_had_are_a_failed_attempt_with_the_reason(
         return dict(answer)
 
     with Switchboard() as board:
-        client = MCPClient(board.url, headers=headers, **FAST)
+        client = MCPClient(board.url, headers=headers, **PINNED)
         diary = Diary(client)
         with caplog.at_level(logging.ERROR, "mcp_sync.connection"):
             assert client.connect() is True
@@ -296,7 +297,7 @@ def test_headers_that_cannot_be_had_are_a_failed_attempt_with_the_reason(
 
 def test_headers_that_nobody_may_send_are_a_failed_attempt() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, headers=lambda: {"X-Bad": "a\r\nb"}, **FAST)
+        client = MCPClient(board.url, 0, headers=lambda: {"X-Bad": "a\r\nb"}, **PINNED)
         diary = Diary(client)
         assert client.connect() is False
         assert "X-Bad" in diary.wait_for("failed").context["error"]
@@ -314,7 +315,7 @@ def test_headers_may_close_the_client() -> None:
         return {}
 
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, headers=headers, **FAST)
+        client = MCPClient(board.url, headers=headers, **PINNED)
         client.reconnect()
         assert closed.wait(PATIENCE)
         client.close()
@@ -323,7 +324,7 @@ def test_headers_may_close_the_client() -> None:
 
 def test_a_bearer_token_from_a_function_is_not_sent_in_the_clear_to_another_machine() -> None:
     client = MCPClient(
-        "ws://192.0.2.1:9", 0, headers=lambda: {"Authorization": "Bearer secret"}, **FAST
+        "ws://192.0.2.1:9", 0, headers=lambda: {"Authorization": "Bearer secret"}, **PINNED
     )
     diary = Diary(client)
     client.connect()
@@ -338,7 +339,7 @@ def test_a_bearer_token_from_a_function_is_not_sent_in_the_clear_to_another_mach
 
 def test_a_close_is_a_handshake_of_its_own() -> None:
     with Switchboard() as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         client.connect()
         client.initialize()
         line = board.line()
@@ -353,7 +354,7 @@ def test_a_peer_that_does_not_answer_the_close_is_not_waited_for_long() -> None:
         connection.hold()
 
     with WebSocketPeer(deaf) as peer:
-        client = MCPClient(peer.url, **FAST)
+        client = MCPClient(peer.url, **PINNED)
         client.connect()
         client.initialize()
         began = time.monotonic()
@@ -374,13 +375,13 @@ class _Faulty(McpDialect):
 
 
 class _FaultyClient(MCPClient):
-    def _make_dialect(self) -> Dialect:
+    def _make_dialect(self, config: ClientConfig) -> Dialect:
         return _Faulty()
 
 
 def test_a_fault_of_ours_leaves_no_caller_waiting(caplog: pytest.LogCaptureFixture) -> None:
     with Switchboard(nothing) as board:
-        client = _FaultyClient(board.url, **FAST)
+        client = _FaultyClient(board.url, **PINNED)
         with (
             caplog.at_level(logging.ERROR, "mcp_sync.connection"),
             pytest.raises(MCPConnectionError, match="internal fault, please report it"),
@@ -397,7 +398,7 @@ def test_a_fault_while_a_message_is_taken_in_leaves_no_caller_waiting() -> None:
         raise ZeroDivisionError(method)
 
     with Switchboard() as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         client.connect()
         client.initialize()
         client._connection.receiver.wants = wants
@@ -418,7 +419,7 @@ def test_a_log_handler_that_raises_leaves_no_caller_waiting() -> None:
     rude = Rude()
     logger = logging.getLogger("mcp_sync.connection")
     with Switchboard() as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         client.connect()
         client.initialize()
         call = client.submit("tools/call", timeout=None)
@@ -438,7 +439,7 @@ def test_a_log_handler_that_raises_leaves_no_caller_waiting() -> None:
 
 def test_an_error_in_an_optional_handshake_is_the_callers() -> None:
     with Switchboard(nothing) as board:
-        client = CompareblocksClient(board.url, **FAST)
+        client = CompareblocksClient(board.url, **PINNED)
         client.connect()
         line = board.line()
         refusing = threading.Thread(target=lambda: line.refuse(line.request("initialize")))

@@ -23,7 +23,7 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard
-from scenes import FAST, Inbox, answer, echo_all, in_threads, read_request, shake_hands
+from scenes import FAST, PINNED, Inbox, answer, echo_all, in_threads, read_request, shake_hands
 from timing import MS
 
 
@@ -328,7 +328,7 @@ def test_a_handshake_step_that_is_cancelled_ends_at_once() -> None:
         echo_all(connection)
 
     with WebSocketPeer(hold, serve) as peer:
-        client = MCPClient(peer.url, connect_timeout=PATIENCE, **FAST)
+        client = MCPClient(peer.url, connect_timeout=PATIENCE, **PINNED)
         call = client.submit("ping")
         assert dialed.wait(PATIENCE)
         (handshake,) = (one for one in client.pending_requests() if one is not call)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mcp_sync import MCPClient
+from mcp_sync.config import ClientConfig
 from mcp_sync.protocol.dialect import Dialect
 from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.protocol.messages import Request
@@ -112,7 +113,7 @@ def test_requests_over_the_limit_are_dropped_and_counted_and_the_link_lives() ->
     dialect = _SlowDialect()
 
     class Client(MCPClient):
-        def _make_dialect(self) -> Dialect:
+        def _make_dialect(self, config: ClientConfig) -> Dialect:
             return dialect
 
     with Switchboard() as board, Client(board.url) as client:
@@ -137,7 +138,7 @@ def test_an_answer_that_cannot_be_sent_is_dropped(caplog: pytest.LogCaptureFixtu
     dialect = _SlowDialect()
 
     class Client(MCPClient):
-        def _make_dialect(self) -> Dialect:
+        def _make_dialect(self, config: ClientConfig) -> Dialect:
             return dialect
 
     with Switchboard() as board, Client(board.url):

@@ -15,6 +15,7 @@ import pytest
 
 from calls_made import make_call
 from mcp_sync import CompareblocksClient, MCPClient
+from mcp_sync.config import ClientConfig
 from mcp_sync.connection.call import Call
 from mcp_sync.connection.link import Link
 from mcp_sync.connection.sending import _MOST_CUT_SHORT
@@ -689,7 +690,7 @@ class _Faulty(McpDialect):
 
 def faulty_client(fault: type[BaseException]) -> type[MCPClient]:
     class Client(MCPClient):
-        def _make_dialect(self) -> Dialect:
+        def _make_dialect(self, config: ClientConfig) -> Dialect:
             return _Faulty(fault)
 
     return Client

@@ -186,6 +186,16 @@ def test_a_result_that_was_under_way_when_it_changed_is_not_kept(
     assert store(cache, method, {"uri": "a"})
 
 
+def test_all_pages_of_a_list_can_be_forgotten_and_those_under_way(cache: ResultCache) -> None:
+    store(cache, "tools/list")
+    store(cache, "prompts/list")
+    ticket = cache.begin("tools/list", {"cursor": "2"})
+    cache.forget("tools/list")
+    assert not cache.put(ticket, result())
+    assert cache.get("tools/list") is None
+    assert cache.get("prompts/list")
+
+
 def test_another_list_that_changed_keeps_no_result_out(cache: ResultCache) -> None:
     ticket = cache.begin("tools/list")
     cache.invalidate("notifications/prompts/list_changed")

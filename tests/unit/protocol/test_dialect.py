@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import attrs
 import pytest
 
 from mcp_sync.errors import MCPMessageTooLarge, MCPResponseError
 from mcp_sync.protocol.compareblocks import CompareblocksDialect
-from mcp_sync.protocol.dialect import Dialect, Handshake, HandshakeStep, Session
+from mcp_sync.protocol.dialect import Dialect, Handshake, HandshakeStep, LinkSpent, Session
 from mcp_sync.protocol.mcp import McpDialect
+from mcp_sync.protocol.mcp_modern import ModernDialect
 from mcp_sync.protocol.messages import ErrorResponse, Request, Response
+from mcp_sync.protocol.negotiation import NegotiatingDialect
+from mcp_sync.protocol.offer import Offer
 from mcp_sync.types.session import InitializeResult
+
+
+OFFER = Offer(client_info={"name": "c", "version": "1"})
 
 
 class Plain(Dialect):
@@ -21,8 +24,8 @@ class Plain(Dialect):
 
     name = "plain"
 
-    def handshake(self, client_info: Mapping[str, Any]) -> Handshake:
-        answer = yield HandshakeStep("hello", client_info)
+    def handshake(self, offer: Offer) -> Handshake:
+        answer = yield HandshakeStep("hello", offer.client_info)
         return Session(InitializeResult.from_wire(answer), self)
 
     def is_repeatable(self, method: str) -> bool:
@@ -48,6 +51,9 @@ def test_the_traits_of_a_dialect_that_says_nothing_of_them() -> None:
     assert plain.request_id(1) == 1
     assert plain.cancellation(1, "why") is None
     assert plain.answer(Request(1, "ping", {})) is None
+    assert plain.tool_of("tools/call", {"name": "echo"}) is None
+    assert not plain.is_modern
+    assert plain.with_offer(OFFER) is plain
 
 
 def test_messages_and_errors_are_those_of_json_rpc() -> None:
@@ -84,11 +90,50 @@ def test_steps_and_sessions_are_frozen() -> None:
                 setattr(value, field.name, None)
 
 
-@pytest.mark.parametrize("dialect", [Plain(), McpDialect(), CompareblocksDialect()])
-def test_a_dialect_has_no_state_of_its_own(dialect: Dialect) -> None:
-    handshake = dialect.handshake({"name": "c", "version": "1"})
+DIALECTS: list[Dialect] = [
+    Plain(),
+    McpDialect(),
+    ModernDialect("2026-07-28", offer=OFFER),
+    NegotiatingDialect(),
+    CompareblocksDialect(),
+]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: type(dialect).__name__)
+def test_a_dialect_does_not_change_by_being_spoken(dialect: Dialect) -> None:
+    before = {**vars(dialect)}
+    handshake = dialect.handshake(OFFER)
     next(handshake)
     dialect.classify({"id": 1, "result": {}})
     dialect.is_repeatable("m")
-    assert vars(dialect) == {}
+    dialect.with_offer(Offer(client_info={}, log_level="debug"))
+    dialect.encode_request(1, "m", "", "")
+    assert vars(dialect) == before
     handshake.close()
+
+
+@pytest.mark.parametrize(
+    ("params", "meta", "text"),
+    [
+        ("", "", '{"jsonrpc":"2.0","id":1,"method":"m"}'),
+        ('{"a":1}', "", '{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1}}'),
+        ("", '"x":2', '{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"x":2}}}'),
+        ("{}", '"x":2', '{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"x":2}}}'),
+        (
+            '{"a":1}',
+            '"x":2',
+            '{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1,"_meta":{"x":2}}}',
+        ),
+    ],
+)
+def test_a_request_has_the_callers_meta_and_no_empty_one(
+    params: str, meta: str, text: str
+) -> None:
+    assert Plain().encode_request(1, "m", params, meta) == text
+
+
+def test_a_spent_link_names_what_the_next_begins_with_and_why() -> None:
+    plain = Plain()
+    spent = LinkSpent(plain, "the era is fixed")
+    assert spent.dialect is plain
+    assert str(spent) == "the era is fixed"

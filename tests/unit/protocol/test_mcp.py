@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_sync.protocol.mcp import LATEST_HANDSHAKE_VERSION, SUPPORTED_VERSIONS, McpDialect
+from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.protocol.messages import Notification, Request
 
 READS = {
@@ -19,12 +19,13 @@ READS = {
     "resources/subscribe",
     "resources/templates/list",
     "resources/unsubscribe",
+    "server/discover",
     "tasks/get",
     "tasks/list",
     "tasks/result",
     "tools/list",
 }
-"""Client requests of MCP 2025-11-25 that may be repeated: they read, or set what is set already."""
+"""Client requests of MCP that may be repeated: they read, or set what is set already."""
 
 OTHERS = {"tools/call", "tasks/cancel", "tools", "TOOLS/LIST", "resources", "", "x/unknown"}
 
@@ -39,15 +40,13 @@ def test_a_tool_and_the_unknown_may_not(method: str) -> None:
     assert not McpDialect().is_repeatable(method)
 
 
-def test_the_versions_are_those_of_the_handshake_era_newest_first() -> None:
-    assert SUPPORTED_VERSIONS == ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-    assert SUPPORTED_VERSIONS[0] == LATEST_HANDSHAKE_VERSION
-
-
 def test_its_traits() -> None:
     dialect = McpDialect()
     assert dialect.name == "mcp"
     assert dialect.handshake_required
+    assert not dialect.is_modern
+    assert dialect.version == "2025-11-25"
+    assert not dialect.is_pinned
     assert dialect.drain_window == 32
     assert dialect.max_request_size is None
     assert dialect.health_probe == ("ping", {})
