@@ -6,102 +6,186 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from ._version import __version__
-from .base_client import BaseClient
-from .client import MCPClient
-from .client_calls import UNSET
-from .compareblocks import CompareblocksClient
-from .config import ClientConfig
-from .connection.call import Call
-from .errors import (
-    MCPCancelledError,
-    MCPClosedError,
-    MCPConfigurationError,
-    MCPConnectionError,
-    MCPConnectionLost,
-    MCPConnectionRejected,
-    MCPError,
-    MCPMessageTooLarge,
-    MCPOfflineError,
-    MCPProtocolError,
-    MCPQueueFullError,
-    MCPResponseError,
-    MCPTimeoutError,
-    MCPToolError,
-)
-from .events import EVENT_NAMES, ConnectionEvent, NotificationEvent, Progress, ProgressHandler
-from .features.asked import ElicitationHandler, RootsHandler, SamplingHandler
-from .features.logs import LogHandler
-from .features.schemas import InvalidArguments
-from .features.subscriptions import EventSubscription
-from .log_setup import set_up_logging as _set_up_logging
-from .offline import OfflineResponse
-from .protocol.compareblocks_errors import (
-    CompareblocksError,
-    ExtractionFailed,
-    InvalidExtractionSubmission,
-    InvalidParams,
-    InvalidPdfPath,
-    InvalidRequest,
-    InvalidResultsRequest,
-    InvalidStatusRequest,
-    InvalidSubmission,
-    InvalidSubscriptionRequest,
-    InvalidVariationLine,
-    MethodNotFound,
-    PdfNotFound,
-    SessionNotCompleted,
-    SessionNotFound,
-    UnserialisableSubmission,
-)
-from .states import ConnectionState
-from .types.compareblocks import (
-    ExtractionResults,
-    SessionStatus,
-    Submission,
-    Subscription,
-    SystemStatus,
-    UpdateEvent,
-    Variation,
-)
-from .types.completion import Completion, PromptReference, ResourceReference
-from .types.content import (
-    Annotations,
-    AudioContent,
-    BlobResourceContents,
-    Content,
-    EmbeddedResource,
-    Icon,
-    ImageContent,
-    ResourceContents,
-    ResourceLink,
-    TextContent,
-    TextResourceContents,
-    ToolResultContent,
-    ToolUseContent,
-    UnknownContent,
-)
-from .types.elicitation import ElicitationRequest, ElicitationResult
-from .types.health import Health
-from .types.journal import JournalSettings
-from .types.logging import LOG_LEVELS, LogLevel, LogMessage
-from .types.prompts import GetPromptResult, Prompt, PromptArgument, PromptMessage
-from .types.resource_contents import ResourceDescription
-from .types.resources import ReadResourceResult, Resource, ResourceTemplate
-from .types.roots import Root
-from .types.sampling import ModelPreferences, SamplingMessage, SamplingRequest, SamplingResult
-from .types.session import ClientDescription, InitializeResult, ServerInfo
-from .types.statistics import ConnectionStatistics
-from .types.subscriptions import (
-    MaybeMissed,
-    PromptsChanged,
-    ResourcesChanged,
-    ResourceUpdated,
-    SubscriptionEvent,
-    ToolsChanged,
-)
-from .types.tools import CallToolResult, Tool, ToolAnnotations
-from .variations_file import read_variations
+
+if TYPE_CHECKING:
+    from .base_client import (
+        BaseClient,
+    )
+    from .client import (
+        MCPClient,
+    )
+    from .client_calls import (
+        UNSET,
+    )
+    from .compareblocks import (
+        CompareblocksClient,
+    )
+    from .config import (
+        ClientConfig,
+    )
+    from .connection.call import (
+        Call,
+    )
+    from .errors import (
+        MCPCancelledError,
+        MCPClosedError,
+        MCPConfigurationError,
+        MCPConnectionError,
+        MCPConnectionLost,
+        MCPConnectionRejected,
+        MCPError,
+        MCPMessageTooLarge,
+        MCPOfflineError,
+        MCPProtocolError,
+        MCPQueueFullError,
+        MCPResponseError,
+        MCPTimeoutError,
+        MCPToolError,
+    )
+    from .events import (
+        EVENT_NAMES,
+        ConnectionEvent,
+        NotificationEvent,
+        Progress,
+        ProgressHandler,
+    )
+    from .features.asked import (
+        ElicitationHandler,
+        RootsHandler,
+        SamplingHandler,
+    )
+    from .features.logs import (
+        LogHandler,
+    )
+    from .features.schemas import (
+        InvalidArguments,
+    )
+    from .features.subscriptions import (
+        EventSubscription,
+    )
+    from .log_setup import (
+        set_up_logging,
+    )
+    from .offline import (
+        OfflineResponse,
+    )
+    from .protocol.compareblocks_errors import (
+        CompareblocksError,
+        ExtractionFailed,
+        InvalidExtractionSubmission,
+        InvalidParams,
+        InvalidPdfPath,
+        InvalidRequest,
+        InvalidResultsRequest,
+        InvalidStatusRequest,
+        InvalidSubmission,
+        InvalidSubscriptionRequest,
+        InvalidVariationLine,
+        MethodNotFound,
+        PdfNotFound,
+        SessionNotCompleted,
+        SessionNotFound,
+        UnserialisableSubmission,
+    )
+    from .states import (
+        ConnectionState,
+    )
+    from .types.compareblocks import (
+        ExtractionResults,
+        SessionStatus,
+        Submission,
+        Subscription,
+        SystemStatus,
+        UpdateEvent,
+        Variation,
+    )
+    from .types.completion import (
+        Completion,
+        PromptReference,
+        ResourceReference,
+    )
+    from .types.content import (
+        Annotations,
+        AudioContent,
+        BlobResourceContents,
+        Content,
+        EmbeddedResource,
+        Icon,
+        ImageContent,
+        ResourceContents,
+        ResourceLink,
+        TextContent,
+        TextResourceContents,
+        ToolResultContent,
+        ToolUseContent,
+        UnknownContent,
+    )
+    from .types.elicitation import (
+        ElicitationRequest,
+        ElicitationResult,
+    )
+    from .types.health import (
+        Health,
+    )
+    from .types.journal import (
+        JournalSettings,
+    )
+    from .types.logging import (
+        LOG_LEVELS,
+        LogLevel,
+        LogMessage,
+    )
+    from .types.prompts import (
+        GetPromptResult,
+        Prompt,
+        PromptArgument,
+        PromptMessage,
+    )
+    from .types.resource_contents import (
+        ResourceDescription,
+    )
+    from .types.resources import (
+        ReadResourceResult,
+        Resource,
+        ResourceTemplate,
+    )
+    from .types.roots import (
+        Root,
+    )
+    from .types.sampling import (
+        ModelPreferences,
+        SamplingMessage,
+        SamplingRequest,
+        SamplingResult,
+    )
+    from .types.session import (
+        ClientDescription,
+        InitializeResult,
+        ServerInfo,
+    )
+    from .types.statistics import (
+        ConnectionStatistics,
+    )
+    from .types.subscriptions import (
+        MaybeMissed,
+        PromptsChanged,
+        ResourcesChanged,
+        ResourceUpdated,
+        SubscriptionEvent,
+        ToolsChanged,
+    )
+    from .types.tools import (
+        CallToolResult,
+        Tool,
+        ToolAnnotations,
+    )
+    from .variations_file import (
+        read_variations,
+    )
 
 __all__ = [
     "EVENT_NAMES",
@@ -212,6 +296,133 @@ __all__ = [
     "Variation",
     "__version__",
     "read_variations",
+    "set_up_logging",
 ]
 
-_set_up_logging()
+_ROOM_OF: Final = {
+    "BaseClient": "base_client",
+    "MCPClient": "client",
+    "UNSET": "client_calls",
+    "CompareblocksClient": "compareblocks",
+    "ClientConfig": "config",
+    "Call": "connection.call",
+    "MCPCancelledError": "errors",
+    "MCPClosedError": "errors",
+    "MCPConfigurationError": "errors",
+    "MCPConnectionError": "errors",
+    "MCPConnectionLost": "errors",
+    "MCPConnectionRejected": "errors",
+    "MCPError": "errors",
+    "MCPMessageTooLarge": "errors",
+    "MCPOfflineError": "errors",
+    "MCPProtocolError": "errors",
+    "MCPQueueFullError": "errors",
+    "MCPResponseError": "errors",
+    "MCPTimeoutError": "errors",
+    "MCPToolError": "errors",
+    "ConnectionEvent": "events",
+    "EVENT_NAMES": "events",
+    "NotificationEvent": "events",
+    "Progress": "events",
+    "ProgressHandler": "events",
+    "ElicitationHandler": "features.asked",
+    "RootsHandler": "features.asked",
+    "SamplingHandler": "features.asked",
+    "LogHandler": "features.logs",
+    "InvalidArguments": "features.schemas",
+    "EventSubscription": "features.subscriptions",
+    "set_up_logging": "log_setup",
+    "OfflineResponse": "offline",
+    "CompareblocksError": "protocol.compareblocks_errors",
+    "ExtractionFailed": "protocol.compareblocks_errors",
+    "InvalidExtractionSubmission": "protocol.compareblocks_errors",
+    "InvalidParams": "protocol.compareblocks_errors",
+    "InvalidPdfPath": "protocol.compareblocks_errors",
+    "InvalidRequest": "protocol.compareblocks_errors",
+    "InvalidResultsRequest": "protocol.compareblocks_errors",
+    "InvalidStatusRequest": "protocol.compareblocks_errors",
+    "InvalidSubmission": "protocol.compareblocks_errors",
+    "InvalidSubscriptionRequest": "protocol.compareblocks_errors",
+    "InvalidVariationLine": "protocol.compareblocks_errors",
+    "MethodNotFound": "protocol.compareblocks_errors",
+    "PdfNotFound": "protocol.compareblocks_errors",
+    "SessionNotCompleted": "protocol.compareblocks_errors",
+    "SessionNotFound": "protocol.compareblocks_errors",
+    "UnserialisableSubmission": "protocol.compareblocks_errors",
+    "ConnectionState": "states",
+    "ExtractionResults": "types.compareblocks",
+    "SessionStatus": "types.compareblocks",
+    "Submission": "types.compareblocks",
+    "Subscription": "types.compareblocks",
+    "SystemStatus": "types.compareblocks",
+    "UpdateEvent": "types.compareblocks",
+    "Variation": "types.compareblocks",
+    "Completion": "types.completion",
+    "PromptReference": "types.completion",
+    "ResourceReference": "types.completion",
+    "Annotations": "types.content",
+    "AudioContent": "types.content",
+    "BlobResourceContents": "types.content",
+    "Content": "types.content",
+    "EmbeddedResource": "types.content",
+    "Icon": "types.content",
+    "ImageContent": "types.content",
+    "ResourceContents": "types.content",
+    "ResourceLink": "types.content",
+    "TextContent": "types.content",
+    "TextResourceContents": "types.content",
+    "ToolResultContent": "types.content",
+    "ToolUseContent": "types.content",
+    "UnknownContent": "types.content",
+    "ElicitationRequest": "types.elicitation",
+    "ElicitationResult": "types.elicitation",
+    "Health": "types.health",
+    "JournalSettings": "types.journal",
+    "LOG_LEVELS": "types.logging",
+    "LogLevel": "types.logging",
+    "LogMessage": "types.logging",
+    "GetPromptResult": "types.prompts",
+    "Prompt": "types.prompts",
+    "PromptArgument": "types.prompts",
+    "PromptMessage": "types.prompts",
+    "ResourceDescription": "types.resource_contents",
+    "ReadResourceResult": "types.resources",
+    "Resource": "types.resources",
+    "ResourceTemplate": "types.resources",
+    "Root": "types.roots",
+    "ModelPreferences": "types.sampling",
+    "SamplingMessage": "types.sampling",
+    "SamplingRequest": "types.sampling",
+    "SamplingResult": "types.sampling",
+    "ClientDescription": "types.session",
+    "InitializeResult": "types.session",
+    "ServerInfo": "types.session",
+    "ConnectionStatistics": "types.statistics",
+    "MaybeMissed": "types.subscriptions",
+    "PromptsChanged": "types.subscriptions",
+    "ResourceUpdated": "types.subscriptions",
+    "ResourcesChanged": "types.subscriptions",
+    "SubscriptionEvent": "types.subscriptions",
+    "ToolsChanged": "types.subscriptions",
+    "CallToolResult": "types.tools",
+    "Tool": "types.tools",
+    "ToolAnnotations": "types.tools",
+    "read_variations": "variations_file",
+}
+"""Where each public name is at home. Rooms are entered when their names are wanted, so that a
+program pays for what it uses alone."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    room = _ROOM_OF.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{room}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .client_calls import CallSource
 from .client_events import EventSource
@@ -29,9 +29,11 @@ from .states import ConnectionState
 from .transports.base import Transport
 from .transports.late_import import importing
 from .transports.websocket import WebSocketSettings, WebSocketTransport
-from .types.health import Health
 from .types.session import ClientDescription, InitializeResult
-from .types.statistics import ConnectionStatistics
+
+if TYPE_CHECKING:
+    from .types.health import Health
+    from .types.statistics import ConnectionStatistics
 
 __all__ = ["BaseClient"]
 

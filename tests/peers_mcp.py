@@ -86,9 +86,10 @@ class Line:
         """Send a notification."""
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
-    def ask(self, request_id: Any, method: str) -> None:
+    def ask(self, request_id: Any, method: str, **params: Any) -> None:
         """Send a request of the server's own."""
-        self.send({"jsonrpc": "2.0", "id": request_id, "method": method})
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id, "method": method}
+        self.send({**message, "params": params} if params else message)
 
     def close(self, code: int | None = None, reason: str = "") -> None:
         """End the link with a close frame, or, without a code, by a FIN alone."""

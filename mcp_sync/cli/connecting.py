@@ -70,7 +70,7 @@ def _server(options: Namespace) -> dict[str, Any]:
     if options.server is None:
         raise BadInput(f"--config needs --server NAME, one of the servers in {options.config}")
     # The file tells all of a server: headers that are meant for another one must not reach it.
-    silent = {"stdio": None, "env": None, "cwd": None, "headers": {}}
+    silent: dict[str, Any] = {"stdio": None, "env": None, "cwd": None, "headers": {}}
     return {**silent, **read_server(options.config, options.server)}
 
 

@@ -6,6 +6,7 @@ Each step is a function. They use what any program can use: `mcp_sync` and its e
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -28,14 +29,17 @@ from mcp_sync.cli.decisions import decision_lines, statistics_sentence
 from mcp_sync.cli.exits import FAILED, OK
 from mcp_sync.cli.interrupts import Interrupts
 from mcp_sync.cli.narrator import INDENT, Narrator
-from mcp_sync.cli.output import complain, line_width, table
-from mcp_sync.cli.proof import prove
+from mcp_sync.cli.output import complain, line_width, print_json, table
+from mcp_sync.cli.proof import Proof, prove
 from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import LedgerEntry, ServerProcess
 from mcp_sync.embedded.sample import SamplePaths, copy_sample
 
 __all__ = ["run"]
 
+_TITLE: Final = (
+    "A compareblocks extraction, a killed server, and what becomes of the work meanwhile."
+)
 _TIME_LIMIT: Final = 40.0  # it takes about five seconds
 _PROCESSING_DELAY: Final = 0.3
 _FIRST: Final = "first"
@@ -70,21 +74,22 @@ class _Stage:
         return client.submit_extraction(self.sample.pdf.name, self.variations, metadata)
 
 
-def run(_options: Namespace) -> int:
+def run(options: Namespace) -> int:
     """Play the demo.
 
     Args:
-        _options: nothing of its own.
+        options: ``json``: the proof on standard output, and the story on standard error.
 
     Returns:
         0 when everything that it promises held, else 1.
     """
-    narrator = Narrator()
+    story = sys.stderr if options.json else sys.stdout
+    narrator = Narrator(story)
     deadline = Deadline(_TIME_LIMIT)
-    print("A compareblocks extraction, a killed server, and what becomes of the work meanwhile.")
+    print(_TITLE, file=story)
     try:
         with Interrupts() as interrupts, _stage(narrator, interrupts, deadline) as stage:
-            _play(stage)
+            proof = _play(stage)
     except BrokenPipeError:
         raise
     except (_DoesNotHold, MCPError, OSError, RuntimeError) as error:
@@ -93,7 +98,10 @@ def run(_options: Namespace) -> int:
         sentence = f"the demo does not hold, at step {narrator.title!r}: {error}"
         complain(sentence, hint if deadline.is_over() else "")
         return FAILED
-    print(f"\nAll of it holds, after {_TIME_LIMIT - (deadline.remaining() or 0.0):.1f} s.")
+    seconds = _TIME_LIMIT - (deadline.remaining() or 0.0)
+    print(f"\nAll of it holds, after {seconds:.1f} s.", file=story)
+    if options.json:
+        print_json({"proof": proof, "seconds": round(seconds, 1)})
     return OK
 
 
@@ -115,7 +123,7 @@ def _stage(narrator: Narrator, interrupts: Interrupts, deadline: Deadline) -> It
             server.kill()
 
 
-def _play(stage: _Stage) -> None:
+def _play(stage: _Stage) -> Proof:
     _start_server(stage)
     with contextlib.closing(_make_client(stage.server)) as client:
         _connect(stage, client)
@@ -125,7 +133,7 @@ def _play(stage: _Stage) -> None:
         responses = _submit_into_queue(stage, client)
         _restart_server(stage)
         _show_replay(stage, client, responses)
-        _prove_by_ledger(stage)
+        return _prove_by_ledger(stage)
 
 
 def _start_server(stage: _Stage) -> None:
@@ -235,7 +243,7 @@ def _show_replay(
     stage.narrator.say(f"All {len(sessions)} sessions are completed and the queue is empty.")
 
 
-def _prove_by_ledger(stage: _Stage) -> None:
+def _prove_by_ledger(stage: _Stage) -> Proof:
     stage.narrator.step("Ask the server's own ledger, over a second connection")
     with _make_client(stage.server) as second:
         answer = second.request("embedded/ledger", timeout=stage.left())
@@ -251,6 +259,7 @@ def _prove_by_ledger(stage: _Stage) -> None:
         f"Every one of the {len(_QUEUED)} queued submissions was executed exactly once, and the "
         "one before them was not executed again."
     )
+    return proof
 
 
 def _entries(answer: Mapping[str, Any]) -> list[LedgerEntry]:

@@ -28,6 +28,7 @@ __all__ = [
     "FAILED",
     "INTERRUPTED",
     "LEGEND",
+    "METHOD_NOT_FOUND",
     "OK",
     "TOOL_FAILED",
     "UNHEALTHY",
@@ -82,7 +83,7 @@ _METHOD_HINT: Final = (
     "the server does not offer this; `mcp-sync health --json` tells what it can do"
 )
 
-_METHOD_NOT_FOUND: Final = -32601
+METHOD_NOT_FOUND: Final = -32601
 """JSON-RPC 2.0, section 5.1."""
 
 _EXTRAS: Final = ("websockets", "rich")
@@ -171,6 +172,6 @@ def _hint(error: MCPError) -> str:
         return _URL_HINT
     if isinstance(error, MCPTimeoutError):
         return _TIMEOUT_HINT
-    if isinstance(error, MCPResponseError) and error.code == _METHOD_NOT_FOUND:
+    if isinstance(error, MCPResponseError) and error.code == METHOD_NOT_FOUND:
         return _METHOD_HINT
     return ""

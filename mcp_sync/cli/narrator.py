@@ -1,4 +1,4 @@
-"""Tells a story on standard output: numbered steps, sentences, and connection events in between.
+"""Tells a story on a stream: numbered steps, sentences, and connection events in between.
 
 Events come from the client's own thread and are printed by the thread that tells the story, so
 that lines never mix. Knows no client and no server.
@@ -9,21 +9,27 @@ from __future__ import annotations
 import queue
 import textwrap
 from collections.abc import Iterable
+from typing import TextIO
 
 from mcp_sync import ConnectionEvent
 from mcp_sync.cli.output import line_width, printable
 from mcp_sync.deadline import Deadline
 
-__all__ = ["INDENT", "Narrator"]
+__all__ = ["INDENT", "Narrator", "describe"]
 
 INDENT = "   "
 """What every line below the heading of a step begins with."""
 
 
 class Narrator:
-    """Prints steps and events. One thread tells; any thread may call ``hear``."""
+    """Prints steps and events. One thread tells; any thread may call ``hear``.
 
-    def __init__(self) -> None:
+    Args:
+        stream: where to; None for standard output.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
         self._heard: queue.SimpleQueue[ConnectionEvent] = queue.SimpleQueue()
         self._steps = 0
         self.title = ""
@@ -34,17 +40,17 @@ class Narrator:
         self.tell_heard()
         self._steps += 1
         self.title = f"{self._steps}. {title}"
-        print(f"\n{self.title}", flush=True)
+        print(f"\n{self.title}", file=self._stream, flush=True)
 
     def say(self, sentence: str) -> None:
         """Print a sentence, in as many lines as the terminal needs."""
         self.tell_heard()
-        _print(sentence)
+        self._print(sentence)
 
     def show(self, lines: Iterable[str]) -> None:
         """Print lines that are laid out already."""
         self.tell_heard()
-        print(*lines, sep="\n", flush=True)
+        print(*lines, sep="\n", file=self._stream, flush=True)
 
     def hear(self, event: ConnectionEvent) -> None:
         """Take an event, to be printed before whatever is told next."""
@@ -53,7 +59,7 @@ class Narrator:
     def tell_heard(self) -> None:
         """Print the events that were heard and not yet told."""
         while not self._heard.empty():
-            _tell(self._heard.get())
+            self._tell(self._heard.get())
 
     def wait_for(self, name: str, deadline: Deadline) -> None:
         """Print events as they come, up to the first with a name.
@@ -70,28 +76,27 @@ class Narrator:
                 event = self._heard.get(timeout=deadline.remaining())
             except queue.Empty:
                 raise TimeoutError(f"the client announced no {name!r} in time") from None
-            _tell(event)
+            self._tell(event)
             if event.name == name:
                 return
 
+    def _tell(self, event: ConnectionEvent) -> None:
+        self._print(f"[{event.name}] {printable(describe(event))}")
 
-def _tell(event: ConnectionEvent) -> None:
-    _print(f"[{event.name}] {printable(_in_words(event))}")
-
-
-def _print(text: str) -> None:
-    wrapped = textwrap.fill(
-        text,
-        line_width(),
-        initial_indent=INDENT,
-        subsequent_indent=INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    print(wrapped, flush=True)
+    def _print(self, text: str) -> None:
+        wrapped = textwrap.fill(
+            text,
+            line_width(),
+            initial_indent=INDENT,
+            subsequent_indent=INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print(wrapped, file=self._stream, flush=True)
 
 
-def _in_words(event: ConnectionEvent) -> str:
+def describe(event: ConnectionEvent) -> str:
+    """Say what happened to the connection, without the event's name."""
     facts = event.context
     match event.name:
         case "connected":

@@ -66,6 +66,14 @@ def print_text(text: str) -> None:
     print(text, end="" if text.endswith("\n") else "\n")
 
 
+def _is_harmless(character: str) -> bool:
+    return (
+        character.isprintable()
+        or character in "\n\t"
+        or unicodedata.category(character) == "Zs"  # spaces of other widths
+    )
+
+
 def printable(value: object) -> str:
     """Give a text in one line without the control characters that a terminal would obey."""
     text = " ".join(str(value).split())
@@ -144,7 +152,7 @@ def print_json(value: object) -> None:
     """Print a value as indented JSON, whatever is frozen in it as its facts."""
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     ascii_only = not encoding.lower().replace("-", "").startswith("utf8")
-    print(json.dumps(plain(value), indent=2, ensure_ascii=ascii_only))
+    print_text(json.dumps(plain(value), indent=2, ensure_ascii=ascii_only))
 
 
 def plain(value: Any) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from typing import Final
+from typing import Any, Final
 
 from mcp_sync.cli.exits import OK
-from mcp_sync.cli.output import line_width, table
+from mcp_sync.cli.output import line_width, print_json, table
+from mcp_sync.connection.journal_rows import JournalRow
 from mcp_sync.connection.journal_tools import clear_entries, export_entries, list_entries
 
 __all__ = ["clear", "export", "list_"]
@@ -19,13 +20,16 @@ def list_(options: Namespace) -> int:
     """Print a table of the entries; their params are not shown, since they may hold secrets.
 
     Args:
-        options: ``path``.
+        options: ``path`` and ``json``.
 
     Returns:
         The exit code.
     """
     entries = list_entries(options.path)
     now = time.time()
+    if options.json:
+        print_json([_facts(entry) for entry in entries])
+        return OK
     rows = [
         (
             entry.name,
@@ -47,7 +51,7 @@ def export(options: Namespace) -> int:
     """Print each entry as a line of JSON, with its params.
 
     Args:
-        options: ``path``.
+        options: ``path``; ``json`` is what it does anyway.
 
     Returns:
         The exit code.
@@ -61,13 +65,28 @@ def clear(options: Namespace) -> int:
     """Delete every entry.
 
     Args:
-        options: ``path``.
+        options: ``path`` and ``json``.
 
     Returns:
         The exit code.
     """
-    print(f"{clear_entries(options.path)} calls deleted")
+    count = clear_entries(options.path)
+    if options.json:
+        print_json({"deleted": count})
+    else:
+        print(f"{count} calls deleted")
     return OK
+
+
+def _facts(entry: JournalRow) -> dict[str, Any]:
+    return {
+        "journal_id": entry.name,
+        "method": entry.method,
+        "bytes": len(entry.params.encode()),
+        "queued_at": entry.queued_at,
+        "expires_at": entry.expires_at,
+        "sent": bool(entry.sent),
+    }
 
 
 def _expiry(left: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from argparse import Namespace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def run(options: Namespace) -> int:
 
     Args:
         options: ``host``, ``port``, ``working_directory``, ``ledger`` (None keeps it in memory)
-            and ``processing_delay``.
+            ``processing_delay`` and ``json``.
 
     Returns:
         The exit code.
@@ -32,7 +33,7 @@ def run(options: Namespace) -> int:
             working_directory=options.working_directory,
             ledger_path=options.ledger,
             processing_delay=options.processing_delay,
-            announce=_announce,
+            announce=_announce_json if options.json else _announce,
         )
     except BrokenPipeError:
         raise
@@ -49,3 +50,7 @@ def run(options: Namespace) -> int:
 
 def _announce(line: str) -> None:
     print(f"{line} (Ctrl-C ends it)", flush=True)
+
+
+def _announce_json(line: str) -> None:
+    print(json.dumps({"url": line.rpartition(" ")[2]}), flush=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..deadline import Deadline
 from ..errors import MCPError
-from ..types.health import Health
-from ..types.statistics import ConnectionStatistics
 from .calls import Calls
 from .gate import Gate
-from .health import assess, degradations
 from .life import Life
-from .stats import Gauges
+
+if TYPE_CHECKING:
+    from ..types.health import Health
+    from ..types.statistics import ConnectionStatistics
 
 __all__ = ["Observer"]
 
@@ -34,8 +34,12 @@ class Observer:
 
     def statistics(self) -> ConnectionStatistics:
         """A snapshot of everything that was counted and measured."""
+        # Before the lock is taken: importing takes its time.
+        from .snapshot import Gauges, take_snapshot  # noqa: PLC0415 - see its docstring
+
         with self._gate.lock:
-            return self._gate.stats.snapshot(time.monotonic(), self._gauges())
+            gauges = Gauges(**self._gauges())
+            return take_snapshot(self._gate.stats, time.monotonic(), gauges)
 
     def check_health(
         self, deadline: Deadline, probe: Callable[[Deadline], object] | None
@@ -59,6 +63,8 @@ class Observer:
                 request_trip = time.monotonic() - begun
             except MCPError as error:
                 failures.append(f"the server did not answer: {error}")
+        from .health import assess  # noqa: PLC0415 - its values are seldom wanted
+
         return assess(self.statistics(), ping_trip, request_trip, tuple(failures))
 
     def _ping(self, deadline: Deadline, failures: list[str]) -> float | None:
@@ -87,6 +93,8 @@ class Observer:
         dispatcher = self._gate.dispatcher
         if not (dispatcher.wants("degraded") or dispatcher.wants("recovered")):
             return False
+        from .health import degradations  # noqa: PLC0415 - its values are seldom wanted
+
         reasons = degradations(self.statistics())
         with self._gate.decide():
             if bool(reasons) != self._degraded:
@@ -94,14 +102,14 @@ class Observer:
                 self._gate.announce("degraded" if reasons else "recovered", reasons=reasons)
         return True
 
-    def _gauges(self) -> Gauges:
+    def _gauges(self) -> dict[str, Any]:
         gate, calls = self._gate, self._calls
         now = time.monotonic()
         link, last = gate.link, self._life.last_loss
         written = [call.written_at or now for call in calls.peer]
         queued = calls.outbox.oldest_at()
         dispatcher = gate.dispatcher
-        return Gauges(
+        return dict(
             link_open=link is not None,
             generation=self._life.generation,
             peer_address=link.info.peer_address if link else None,

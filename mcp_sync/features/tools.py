@@ -15,7 +15,9 @@ from ..offline import OfflineResponse
 from ..types.listing import Listing
 from ..types.tools import CallToolResult, Tool
 from .feature import McpFeature
+from .progress_bar import ProgressBar
 from .schemas import InvalidArguments, SchemaChecks
+from .tool_names import NamesOfTools
 
 __all__ = ["ToolBook", "Tools"]
 
@@ -78,6 +80,13 @@ class Tools(McpFeature):
         super()._adopt(connection)
         self._book = ToolBook()
 
+    tools = NamesOfTools()
+    """The tools that were listed, by name: ``client.tools.echo(text="hello")``.
+
+    A notebook completes the names with Tab. Looking them up never asks the server: a name is
+    known once ``list_tools()`` gave it.
+    """
+
     def list_tools(self, *, timeout: Timeout = UNSET, refresh: bool = False) -> list[Tool]:
         """List all tools of the server, page by page.
 
@@ -120,6 +129,7 @@ class Tools(McpFeature):
         *,
         timeout: Timeout = UNSET,
         on_progress: ProgressHandler | None = None,
+        progress: bool = False,
         raise_on_error: bool = False,
         idempotent: bool | None = None,
         offline: Literal["wait", "raise"] = "wait",
@@ -137,6 +147,7 @@ class Tools(McpFeature):
         *,
         timeout: Timeout = UNSET,
         on_progress: ProgressHandler | None = None,
+        progress: bool = False,
         raise_on_error: bool = False,
         idempotent: bool | None = None,
         offline: Literal["queue"],
@@ -153,6 +164,7 @@ class Tools(McpFeature):
         *,
         timeout: Timeout = UNSET,
         on_progress: ProgressHandler | None = None,
+        progress: bool = False,
         raise_on_error: bool = False,
         idempotent: bool | None = None,
         offline: OfflineMode = "wait",
@@ -170,6 +182,7 @@ class Tools(McpFeature):
                 sets no limit; not given, ``request_timeout`` holds.
             on_progress: called with progress, total and message on the thread ``mcp-events``; of
                 reports that wait for their turn the last counts. None asks for no reports.
+            progress: True asks for reports and draws a bar of them (extra ``notebook``).
             raise_on_error: True raises MCPToolError when the tool says that it failed.
             idempotent: True when a second execution does no harm, so that the call may be sent
                 again after a lost link; None leaves it to ``trust_tool_hints``.
@@ -190,22 +203,29 @@ class Tools(McpFeature):
             MCPToolError: the tool failed, with ``raise_on_error``.
             InvalidArguments: they do not fit the input schema; nothing was sent.
             MCPProtocolError: the result cannot be read, or breaks the output schema.
+            MCPConfigurationError: with ``progress``, the extra ``notebook`` is not installed.
             MCPError: as for ``request``.
         """
         params = self._tool_params(name, arguments, meta, validate_arguments)
-        result: CallToolResult | OfflineResponse[CallToolResult] = self._perform(
-            "tools/call",
-            params,
-            timeout=timeout,
-            offline=offline,
-            idempotent=idempotent,
-            interactive=True,
-            finish=partial(self._book.finish, name, raise_on_error),
-            on_progress=on_progress,
-            **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
-        )
-        if on_progress is not None:
-            self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
+        bar = ProgressBar(name, on_progress) if progress else None
+        report = on_progress if bar is None else bar
+        try:
+            result: CallToolResult | OfflineResponse[CallToolResult] = self._perform(
+                "tools/call",
+                params,
+                timeout=timeout,
+                offline=offline,
+                idempotent=idempotent,
+                interactive=True,
+                finish=partial(self._book.finish, name, raise_on_error),
+                on_progress=report,
+                **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
+            )
+            if report is not None:
+                self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
+        finally:
+            if bar is not None:
+                bar.close()
         return result
 
     def submit_tool(  # noqa: PLR0913 - as for ``call_tool``

@@ -21,6 +21,7 @@ from .messages import Notification, Request, RequestId
 from .offer import Offer
 
 __all__ = [
+    "NO_COMMON_VERSION",
     "UNSUPPORTED_VERSION",
     "WAY_OUT",
     "McpDialect",
@@ -36,7 +37,7 @@ WAY_OUT: Final = (
 )
 """How a sentence about a server without a common version ends."""
 
-_NO_COMMON_VERSION: Final = frozenset({METHOD_NOT_FOUND, -32602, UNSUPPORTED_VERSION})
+NO_COMMON_VERSION: Final = frozenset({METHOD_NOT_FOUND, -32602, UNSUPPORTED_VERSION})
 """How servers refuse ``initialize`` for good: one without the handshake era, one of that era (MCP
 2025-11-25, lifecycle, error handling), one of both whose link is in the other era."""
 
@@ -84,7 +85,7 @@ class McpDialect(Dialect):
         try:
             return (yield from initialize(offer, self))
         except MCPResponseError as error:
-            if error.code not in _NO_COMMON_VERSION:
+            if error.code not in NO_COMMON_VERSION:
                 raise
             raise MCPConnectionRejected(
                 f"the server refused the handshake for good ({error}); {WAY_OUT}"

@@ -291,7 +291,8 @@ def encode_notification(method: str, params: str) -> str:
 
 def encode_result(request_id: RequestId, result: Mapping[str, Any]) -> str:
     """Put together the answer to a server's request; ``result`` must be JSON."""
-    return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": dict(result)})
+    message = {"jsonrpc": "2.0", "id": request_id, "result": dict(result)}
+    return json.dumps(message, allow_nan=False)
 
 
 def encode_error(request_id: RequestId, code: int, message: str, data: Any = None) -> str:

@@ -22,7 +22,14 @@ from ..types.versions import (
     newest_common,
 )
 from .dialect import Dialect, Handshake, HandshakeStep, LinkSpent, Session
-from .mcp import UNSUPPORTED_VERSION, WAY_OUT, McpDialect, initialize, supported_by
+from .mcp import (
+    NO_COMMON_VERSION,
+    UNSUPPORTED_VERSION,
+    WAY_OUT,
+    McpDialect,
+    initialize,
+    supported_by,
+)
 from .mcp_modern import ModernDialect, stamp
 from .offer import Offer
 
@@ -115,6 +122,9 @@ class NegotiatingDialect(McpDialect):
                 if modern is not None:
                     return (yield from self._modern_or_rejected(offer, modern))
                 raise LinkSpent(_SEEN_AS_LEGACY, "the era of this link is fixed") from error
+            if error.code not in NO_COMMON_VERSION:
+                # The server may be busy; a later attempt may do better.
+                raise
             raise MCPConnectionRejected(
                 f"the server refused both server/discover and initialize ({error}); {WAY_OUT}"
             ) from error

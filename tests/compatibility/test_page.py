@@ -30,7 +30,7 @@ def test_a_failure_and_what_is_not_offered_are_shown_as_such() -> None:
     lines = {line.split(" | ")[0]: line for line in page.splitlines()}
     assert lines[f"| {FEATURES['ping']}"].endswith("| **failed** |")
     assert lines[f"| {FEATURES['call_text']}"].endswith("| ✓ |")
-    assert lines[f"| {FEATURES['sampling']}"].endswith("| no (1) |")
+    assert lines[f"| {FEATURES['sampling']}"].endswith("| no (2) |")
     assert page.startswith("before\n")
     assert page.endswith("after\n")
     assert "old" not in page

@@ -189,14 +189,14 @@ FAULTS = (
         "A URL is not looked at before it is dialed.",
         (
             Change(
-                "config.py",
+                "config_validators.py",
                 "    parse_websocket_url(value, attribute.name)\n",
                 "    return\n",
             ),
             Change(
                 "config.py",
                 "        check_plain_authorization(self.server_url, headers, "
-                "self.allow_insecure_auth)\n",
+                "self.allow_insecure_auth, self.proxy)\n",
                 "        del headers\n",
             ),
         ),

@@ -20,7 +20,7 @@ from reliability.clients import PATIENCE, QUICK
 from scenes import Inbox, read_request
 from timing import MS
 
-__all__ = ["DRIPS", "dial_times", "lost_names"]
+__all__ = ["DRIPS", "PROXY_DRIPS", "dial_times", "lost_names"]
 
 TEXT: Final = 0x1
 
@@ -71,8 +71,32 @@ DRIPS: Final[dict[str, Drip]] = {
 """What a slow server does, by name; each would take minutes."""
 
 
+def _drip_the_answer_to_connect(connection: WebSocketConnection) -> None:
+    connection.read_request()
+    _drip(connection, b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 4000)
+
+
+def _drip_in_the_tunnel(connection: WebSocketConnection) -> None:
+    connection.read_request()
+    connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    _drip(connection, accept_response(connection.read_request(), {"X-Filler": "x" * 4000}))
+
+
+PROXY_DRIPS: Final[dict[str, Drip]] = {
+    "accepts and says nothing": _mute,
+    "drips the answer to CONNECT": _drip_the_answer_to_connect,
+    "grants a tunnel that drips the upgrade": _drip_in_the_tunnel,
+}
+"""What a slow proxy does, by name."""
+
+
 def dial_times(
-    client_type: type[MCPClient], drip: Drip, connect_timeout: float, dials: int
+    client_type: type[MCPClient],
+    drip: Drip,
+    connect_timeout: float,
+    dials: int,
+    *,
+    is_proxy: bool = False,
 ) -> list[float]:
     """Have a slow server dialed.
 
@@ -81,6 +105,7 @@ def dial_times(
         drip: what the server does.
         connect_timeout: of the client, in seconds.
         dials: how many dials to wait for.
+        is_proxy: whether it is the proxy on the way to a server, not the server itself.
 
     Returns:
         Seconds that each dial took, as the server saw it.
@@ -95,7 +120,9 @@ def dial_times(
         took(time.monotonic() - begun)
 
     with WebSocketPeer(serve, upgrade=False, patience=PATIENCE) as peer:
-        client = client_type(peer.url, connect_timeout=connect_timeout, **QUICK)
+        url = "ws://server.invalid" if is_proxy else peer.url
+        proxy = f"http://{peer.host}:{peer.port}" if is_proxy else "direct"
+        client = client_type(url, connect_timeout=connect_timeout, proxy=proxy, **QUICK)
         try:
             call = client.submit("never answered")
             assert took.wait_for(lambda times: len(times) >= dials, PATIENCE)

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_sync import MCPClient
 from reliability.clients import MODES
-from reliability.dripping import DRIPS, dial_times, lost_names
+from reliability.dripping import DRIPS, PROXY_DRIPS, dial_times, lost_names
 from reliability.figures import milliseconds, record, spread
 from reliability.recovering import CLOSING
 from reliability.silence import (
@@ -120,6 +120,28 @@ def test_no_server_stretches_a_dial() -> None:
         promise="`connect_timeout` covers TCP, upgrade and handshake together "
         f"({milliseconds(limit)} here), however slowly the server answers",
         fault="a server that " + ", ".join(DRIPS) + ", one byte in 20 ms; it measures itself",
+        rounds=sum(map(len, times.values())),
+        measured="; ".join(f"{name}: {spread(of_one)}" for name, of_one in times.items()),
+    )
+
+
+@pytest.mark.timeout(300)
+def test_no_proxy_stretches_a_dial() -> None:
+    limit, dials = 500 * MS, 10
+    times = {
+        name: [
+            seconds
+            for client_type in MODES.values()
+            for seconds in dial_times(client_type, drip, limit, dials, is_proxy=True)
+        ]
+        for name, drip in PROXY_DRIPS.items()
+    }
+    assert max(map(max, times.values())) <= limit + SLACK
+    record(
+        "03 slow dial 3",
+        promise=f"`connect_timeout` ({milliseconds(limit)} here) covers a proxy on the way, too",
+        fault="an HTTP proxy that " + ", ".join(PROXY_DRIPS) + ", one byte in 20 ms; it measures "
+        "itself",
         rounds=sum(map(len, times.values())),
         measured="; ".join(f"{name}: {spread(of_one)}" for name, of_one in times.items()),
     )

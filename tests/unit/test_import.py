@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import mcp_sync
 
 UNWANTED = [
     "asyncio",
@@ -31,7 +35,34 @@ def modules_after(statement: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
-    return modules_after("import mcp_sync")
+    return modules_after("from mcp_sync import MCPClient")
+
+
+def test_a_public_name_is_at_home_where_type_checkers_look_for_it() -> None:
+    tree = ast.parse(Path(mcp_sync.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    for_checkers = {
+        name.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert for_checkers == dict(mcp_sync._ROOM_OF)
+
+
+@pytest.mark.parametrize("name", mcp_sync.__all__)
+def test_every_public_name_can_be_had(name: str) -> None:
+    assert getattr(mcp_sync, name) is not None
+    assert name in dir(mcp_sync)
+
+
+def test_a_name_that_is_not_public_is_refused_by_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        mcp_sync.Nothing  # noqa: B018
+
+
+def test_the_bare_package_loads_no_client() -> None:
+    assert "mcp_sync.base_client" not in modules_after("import mcp_sync")
 
 
 def test_a_client_without_a_journal_does_not_load_sqlite() -> None:

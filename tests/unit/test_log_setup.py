@@ -63,7 +63,9 @@ def test_a_bad_level_gives_one_warning_and_configures_nothing(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.message.startswith("MCP_SYNC_LOG='loudloud")
-    assert record.message.endswith("is no level; the levels are debug, info, warning, error, critical")
+    assert record.message.endswith(
+        "is no level; the levels are debug, info, warning, error, critical"
+    )
     assert len(record.message) < 150
     assert logger.handlers == before
 

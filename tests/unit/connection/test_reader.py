@@ -18,8 +18,9 @@ from mcp_sync.errors import (
     MCPConnectionRejected,
     MCPResponseError,
 )
-from mcp_sync.protocol.dialect import Dialect, HandshakeStep, Session
+from mcp_sync.protocol.dialect import Dialect, Handshake, HandshakeStep, Session
 from mcp_sync.protocol.mcp import McpDialect
+from mcp_sync.protocol.offer import Offer
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from mcp_sync.types.session import InitializeResult
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing
@@ -365,10 +366,8 @@ def test_a_peer_that_does_not_answer_the_close_is_not_waited_for_long() -> None:
 class _Faulty(McpDialect):
     """A dialect with a fault of ours: it raises what nobody expects."""
 
-    def handshake(
-        self, client_info: Mapping[str, Any]
-    ) -> Generator[HandshakeStep, Mapping[str, Any], Session]:
-        if client_info is not None:
+    def handshake(self, offer: Offer) -> Handshake:
+        if offer is not None:
             raise ZeroDivisionError("a fault")
         yield HandshakeStep("never", {})
         return Session(InitializeResult.from_wire({}), self)

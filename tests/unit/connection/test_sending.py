@@ -677,21 +677,17 @@ def test_a_queue_that_was_emptied_offline_leaves_the_next_calls_direct() -> None
         assert client.get_connection_stats().calls.queued == 0
 
 
-class _Faulty(McpDialect):
-    """Raises in the middle of writing what is longer than anything the tests send otherwise."""
-
-    def __init__(self, fault: type[BaseException]) -> None:
-        self._fault = fault
-
-    def check_size(self, size: int) -> None:
-        if size > 5000:
-            raise self._fault
-
-
 def faulty_client(fault: type[BaseException]) -> type[MCPClient]:
+    """One that raises in the middle of writing what is longer than anything else in the tests."""
+
+    class Faulty(McpDialect):
+        def check_size(self, size: int) -> None:
+            if size > 5000:
+                raise fault
+
     class Client(MCPClient):
         def _make_dialect(self, config: ClientConfig) -> Dialect:
-            return _Faulty(fault)
+            return Faulty()
 
     return Client
 

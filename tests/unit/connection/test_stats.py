@@ -9,7 +9,8 @@ import tracemalloc
 
 import pytest
 
-from mcp_sync.connection.stats import Gauges, Stats
+from mcp_sync.connection.snapshot import Gauges, take_snapshot
+from mcp_sync.connection.stats import Stats
 from mcp_sync.states import ConnectionState
 from mcp_sync.types.statistics import ConnectionStatistics, DrainRecord
 from timing import MS
@@ -28,7 +29,7 @@ def stats() -> Stats:
 
 
 def look(stats: Stats, now: float = START, **gauges: object) -> ConnectionStatistics:
-    return stats.snapshot(now, Gauges(**gauges))  # type: ignore[arg-type]
+    return take_snapshot(stats, now, Gauges(**gauges))  # type: ignore[arg-type]
 
 
 def test_a_new_connection_has_counted_nothing(stats: Stats) -> None:

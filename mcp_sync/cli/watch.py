@@ -1,0 +1,149 @@
+"""`mcp-sync watch`: a client of its own that pings a server, and everything it sees meanwhile.
+
+A screen on a terminal (extra ``cli``), lines in a pipe, JSON lines with ``--json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from mcp_sync import MCPClient
+from mcp_sync.cli.connecting import make_client
+from mcp_sync.cli.exits import OK, BadInput
+from mcp_sync.cli.interrupts import Interrupts
+from mcp_sync.cli.output import is_terminal
+from mcp_sync.cli.pauses import Bell, wait
+from mcp_sync.cli.watch_pulse import Pulse
+from mcp_sync.cli.watch_view import news_line
+
+__all__ = ["run"]
+
+_MANNER: Final[Mapping[str, Any]] = {
+    "start_offline": True,
+    "reconnect_delay": 0.5,
+    "max_reconnect_delay": 5.0,
+}
+"""Somebody watches for the server's return."""
+
+
+class _Screen(Protocol):
+    """Where it is shown."""
+
+    def show(self, pulse: Pulse, *, beat: bool) -> None:
+        """Show what there is; ``beat`` says that it is time for a line."""
+
+
+def run(options: Namespace) -> int:
+    """Watch a connection until q or Ctrl-C, both of which are its ordinary end.
+
+    Args:
+        options: ``count`` (None for no end), ``interval``, ``timeout`` (seconds for each answer)
+            and those of a server.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Unreachable: the server refused for good.
+        BadInput: standard output is a terminal and ``rich`` is not installed.
+    """
+    client = make_client(MCPClient, options, _MANNER)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Interrupts(),
+        _screen(options) as screen,
+        Bell() as bell,
+        _keys() as keys,
+    ):
+        pulse = Pulse(client, options.timeout, bell.ring)
+        with client:
+            _watch(pulse, options, screen, bell, keys)
+    return OK
+
+
+def _watch(
+    pulse: Pulse, options: Namespace, screen: _Screen, bell: Bell, keys: tuple[int, ...]
+) -> None:
+    due = time.monotonic()
+    while True:
+        pulse.check()
+        if time.monotonic() >= due:
+            pulse.beat()
+            due = time.monotonic() + options.interval
+            screen.show(pulse, beat=True)
+        ready = wait(due - time.monotonic(), (bell.reader, *keys))
+        bell.hush()
+        screen.show(pulse, beat=False)
+        if any(key in ready for key in keys):
+            pressed = os.read(keys[0], 64)
+            if b"q" in pressed.lower():
+                return
+            if not pressed:
+                keys = ()  # whoever typed is gone
+        if options.count is not None and pulse.done >= options.count:
+            return
+
+
+@contextlib.contextmanager
+def _screen(options: Namespace) -> Iterator[_Screen]:
+    if options.json:
+        yield _JsonLines()
+    elif not is_terminal(sys.stdout):
+        yield _Lines()
+    else:
+        try:
+            from mcp_sync.cli import watch_screen  # noqa: PLC0415 - it imports rich, an extra
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] != "rich":
+                raise
+            sentence = "watch needs the rich package on a terminal: run pip install 'mcp_sync[cli]'"
+            raise BadInput(
+                sentence, "`mcp-sync watch | cat` shows plain lines without it"
+            ) from None
+        with watch_screen.Screen() as screen:
+            yield screen
+
+
+class _Lines:
+    """A line for each piece of news, and one for each beat."""
+
+    def show(self, pulse: Pulse, *, beat: bool) -> None:
+        for news in pulse.fresh_news():
+            print(news_line(news), flush=True)
+        if beat:
+            print(pulse.view().line(), flush=True)
+
+
+class _JsonLines:
+    """A JSON object in a line for each piece of news, and one for each beat."""
+
+    def show(self, pulse: Pulse, *, beat: bool) -> None:
+        for news in pulse.fresh_news():
+            print(json.dumps({"event": news.name, "at": news.at, "text": news.text}), flush=True)
+        if beat:
+            print(json.dumps(pulse.view().as_dict()), flush=True)
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[tuple[int, ...]]:
+    """The descriptor of a keyboard whose keys count without Enter; none where there is none."""
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        yield ()
+        return
+    import termios  # noqa: PLC0415 - not every system has it, nor every run needs it
+    import tty  # noqa: PLC0415 - as above
+
+    keyboard = sys.stdin.fileno()
+    before = termios.tcgetattr(keyboard)
+    tty.setcbreak(keyboard)
+    try:
+        yield (keyboard,)
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)

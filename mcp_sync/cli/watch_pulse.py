@@ -1,0 +1,114 @@
+"""What `mcp-sync watch` knows: a client that pings, what came of it, what happened meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from mcp_sync import EVENT_NAMES, Call, ConnectionEvent, MCPClient, MCPError, MCPResponseError
+from mcp_sync.cli.exits import Unreachable
+from mcp_sync.cli.narrator import describe
+from mcp_sync.cli.watch_view import Flight, News, View
+from mcp_sync.types.versions import MODERN_VERSIONS
+
+__all__ = ["Pulse"]
+
+_KEPT_TRIPS: Final = 500
+_KEPT_NEWS: Final = 100
+
+
+class Pulse:
+    """Pings without ever waiting for an answer. One thread uses it.
+
+    Args:
+        client: a client that is not yet open; its owner opens and closes it.
+        timeout: seconds that each answer may take.
+        changed: called on the client's own thread whenever there is something to show.
+    """
+
+    def __init__(self, client: MCPClient, timeout: float, changed: Callable[[], object]) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._changed = changed
+        self._news: deque[News] = deque(maxlen=_KEPT_NEWS)
+        self._untold: deque[News] = deque()
+        self._trips: deque[float | None] = deque(maxlen=_KEPT_TRIPS)
+        self._lost = 0
+        self._refusal: str | None = None
+        self.done = 0
+        """How many pings are over."""
+        for name in EVENT_NAMES:
+            client.on(name, self._hear)
+
+    def beat(self) -> None:
+        """Send a ping; while the server is away, it waits in the queue like any call."""
+        version = self._client.get_client_info().protocol_version
+        if version is None:
+            return  # not connected so far: what a ping is called is not known
+        method = "server/discover" if version in MODERN_VERSIONS else "ping"
+        began = time.monotonic()
+        try:
+            call = self._client.submit(method, {}, timeout=self._timeout, idempotent=True)
+        except MCPError:
+            self._settle(None)
+            return
+        call.add_done_callback(lambda done: self._take(done, began))
+
+    def _take(self, done: Future[Any], began: float) -> None:
+        """Take what came of a ping; on the thread of events."""
+        error = None if done.cancelled() else done.exception()
+        answered = not done.cancelled() and (error is None or isinstance(error, MCPResponseError))
+        self._settle(time.monotonic() - began if answered else None)
+
+    def _settle(self, trip: float | None) -> None:
+        self._trips.append(trip)
+        self._lost += trip is None
+        self.done += 1
+        self._changed()
+
+    def _hear(self, event: ConnectionEvent) -> None:
+        """Take an event; on the thread of events."""
+        news = News(event.timestamp, event.name, describe(event))
+        self._news.append(news)
+        self._untold.append(news)
+        if event.context.get("permanent"):
+            self._refusal = str(event.context["error"])
+        self._changed()
+
+    def check(self) -> None:
+        """See whether there is any use in going on.
+
+        Raises:
+            Unreachable: the server refused for good.
+        """
+        if self._refusal is not None:
+            raise Unreachable(self._client.get_client_info().server_url, self._refusal)
+
+    def fresh_news(self) -> list[News]:
+        """What happened since this was asked last, oldest first."""
+        return [self._untold.popleft() for _ in range(len(self._untold))]
+
+    def view(self) -> View:
+        """What there is to show now."""
+        info = self._client.get_client_info()
+        server = None
+        if info.server is not None:
+            server = f"{info.server.name} {info.server.version}, protocol {info.protocol_version}"
+        now = time.monotonic()
+        return View(
+            url=info.server_url,
+            server=server,
+            statistics=self._client.get_connection_stats(),
+            news=tuple(self._news.copy()),
+            flights=tuple(self._flight(call, now) for call in self._client.pending_requests()),
+            round_trips=tuple(self._trips.copy()),
+            pings=self.done,
+            lost=self._lost,
+        )
+
+    def _flight(self, call: Call, now: float) -> Flight:
+        reason = self._client.why(call).partition(" waits for ")[2]
+        return Flight(call.call_id, call.method, now - call.created_at, reason)
