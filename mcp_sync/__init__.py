@@ -53,13 +53,10 @@ if TYPE_CHECKING:
         Progress,
         ProgressHandler,
     )
-    from .features.asked import (
+    from .features.answering import (
         ElicitationHandler,
         RootsHandler,
         SamplingHandler,
-    )
-    from .features.logs import (
-        LogHandler,
     )
     from .features.schemas import (
         InvalidArguments,
@@ -134,11 +131,7 @@ if TYPE_CHECKING:
     from .types.journal import (
         JournalSettings,
     )
-    from .types.logging import (
-        LOG_LEVELS,
-        LogLevel,
-        LogMessage,
-    )
+    from .types.logging import LOG_LEVELS, LogHandler, LogLevel, LogMessage
     from .types.prompts import (
         GetPromptResult,
         Prompt,
@@ -325,10 +318,10 @@ _ROOM_OF: Final = {
     "NotificationEvent": "events",
     "Progress": "events",
     "ProgressHandler": "events",
-    "ElicitationHandler": "features.asked",
-    "RootsHandler": "features.asked",
-    "SamplingHandler": "features.asked",
-    "LogHandler": "features.logs",
+    "ElicitationHandler": "features.answering",
+    "RootsHandler": "features.answering",
+    "SamplingHandler": "features.answering",
+    "LogHandler": "types.logging",
     "InvalidArguments": "features.schemas",
     "EventSubscription": "features.subscriptions",
     "set_up_logging": "log_setup",

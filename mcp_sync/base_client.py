@@ -22,7 +22,6 @@ from .connection.dispatcher import Dispatcher
 from .connection.resolver import LookUp
 from .connection.worker import start_worker
 from .deadline import Deadline
-from .mcp_servers_file import read_server
 from .process_hooks import track
 from .protocol.dialect import Dialect
 from .states import ConnectionState
@@ -151,6 +150,8 @@ class BaseClient(CallSource, EventSource):
             MCPConfigurationError: the file cannot be read, has no such server or a disabled one,
                 or the server has a wrong shape or a transport other than ws, wss and stdio.
         """
+        from .mcp_servers_file import read_server  # noqa: PLC0415 - most clients have no such file
+
         return cls(**{**read_server(path, name), **overrides})
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .config import ClientConfig
 from .connection.eras import begin_with
-from .features.asked import Asked, ElicitationHandler, Roots, RootsHandler, SamplingHandler
+from .features.asked import Asked
 from .features.logs import Logs
 from .features.prompts import Prompts
 from .features.resources import Resources
 from .features.subscriptions import Subscriptions
 from .features.tools import Tools
 from .protocol.dialect import Dialect
+
+if TYPE_CHECKING:
+    from .features.answering import ElicitationHandler, Roots, RootsHandler, SamplingHandler
 
 __all__ = ["MCPClient"]
 

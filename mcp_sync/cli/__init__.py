@@ -7,6 +7,7 @@ another one needs. This room knows neither clients nor servers.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import pkgutil
@@ -19,6 +20,7 @@ from typing import cast
 from mcp_sync.cli import exits
 from mcp_sync.cli.output import complain, speak_plainly
 from mcp_sync.cli.parser import make_parser
+from mcp_sync.log_setup import EnvironmentHandler
 
 __all__ = ["main"]
 
@@ -43,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 code = _run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
-        _let_go_of_stdout()
+    except OSError as error:
+        if not _is_closed(error):
+            raise
+        _let_go_of_output()
         return exits.CLOSED_PIPE
     return code
 
@@ -53,12 +57,12 @@ def _run(options: Namespace) -> int:
     try:
         command = pkgutil.resolve_name(options.command)
         return cast("int", command(options))
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt:
         complain("interrupted")
         return exits.INTERRUPTED
     except Exception as error:  # noqa: BLE001  whatever it was, the user gets a sentence of it
+        if isinstance(error, OSError) and _is_closed(error):
+            raise
         if options.debug:
             traceback.print_exception(error)
         report = exits.explain(error)
@@ -72,7 +76,10 @@ def _logging(debug: bool, quiet: bool) -> Iterator[None]:
     handler: logging.Handler | None = None
     logger = logging.getLogger("mcp_sync")
     level = logger.level
-    if debug:
+    if any(isinstance(one, EnvironmentHandler) for one in logger.handlers):
+        handler = None  # MCP_SYNC_LOG shows it already
+        logger.setLevel(logging.DEBUG if debug else level)
+    elif debug:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(relativeCreated)6d ms %(name)s: %(message)s"))
         logger.setLevel(logging.DEBUG)
@@ -88,10 +95,20 @@ def _logging(debug: bool, quiet: bool) -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-def _let_go_of_stdout() -> None:
+def _is_closed(error: OSError) -> bool:
+    """Whether nobody reads the output any more: a pipe was closed, or a terminal is gone."""
+    gone = error.errno == errno.EIO and error.filename is None
+    return isinstance(error, BrokenPipeError) or gone
+
+
+def _let_go_of_output() -> None:
     # Or the interpreter would flush it once more at exit, and complain.
     sink = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(sink, sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(sink, stream.fileno())
     finally:
         os.close(sink)

@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             working_directory=options.working_directory,
             ledger_path=options.ledger,
             processing_delay=options.processing_delay,
+            survive_interrupt=options.survive_interrupt,
             announce=_say,
         )
     except (OSError, ValueError) as error:
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ledger", help="file that records what was executed")
     parser.add_argument(
         "--processing-delay", type=float, default=0.0, help="seconds that each job takes at least"
+    )
+    parser.add_argument(
+        "--survive-interrupt", action="store_true", help="SIGINT does not end it, only SIGTERM"
     )
     return parser
 

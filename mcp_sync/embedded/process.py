@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import IO, Self
 
@@ -30,6 +30,7 @@ def serve(
     working_directory: str | os.PathLike[str] | None = None,
     ledger_path: str | os.PathLike[str] | None = None,
     processing_delay: float = 0.0,
+    survive_interrupt: bool = False,
     announce: Callable[[str], object],
 ) -> None:
     """Run an embedded server until SIGINT or SIGTERM, then close every connection with 1001.
@@ -42,6 +43,7 @@ def serve(
         working_directory: the directory whose PDF files may be submitted; None for the current one.
         ledger_path: a file for the ledger, loaded and appended to; None keeps it in memory.
         processing_delay: seconds that an extraction or a tool call takes at least.
+        survive_interrupt: True has SIGINT change nothing, so that SIGTERM alone ends it.
         announce: called with "listening on ws://HOST:PORT" once clients can connect.
 
     Raises:
@@ -55,17 +57,18 @@ def serve(
         ledger_path=ledger_path,
         processing_delay=processing_delay,
     )
+    enders = (signal.SIGTERM,) if survive_interrupt else _STOP_SIGNALS
     with _stop_signals() as wait, server:
         announce(_ANNOUNCEMENT + server.url)
-        wait()
+        wait(enders)
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[Callable[[], None]]:
-    """A function that waits for the first SIGINT or SIGTERM since the block began."""
+def _stop_signals() -> Iterator[Callable[[Sequence[int]], None]]:
+    """A function that waits for the first of some stop signals since the block began."""
 
-    def wait() -> None:
-        while reader.recv(1)[0] not in _STOP_SIGNALS:
+    def wait(enders: Sequence[int]) -> None:
+        while reader.recv(1)[0] not in enders:
             pass
 
     reader, writer = socket.socketpair()
@@ -91,6 +94,8 @@ class ServerProcess:
         working_directory: the directory whose PDF files may be submitted; None for the current one.
         ledger_path: a file for the ledger, which outlives the process; None keeps it in memory.
         processing_delay: seconds that an extraction or a tool call takes at least.
+        survive_interrupt: True keeps it running when Ctrl-C in the terminal, or the interrupt of a
+            notebook, reaches this process and all its children; it must then be terminated.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class ServerProcess:
         working_directory: str | os.PathLike[str] | None = None,
         ledger_path: str | os.PathLike[str] | None = None,
         processing_delay: float = 0.0,
+        survive_interrupt: bool = False,
     ) -> None:
         self._port = port
         self._options = ["--processing-delay", str(processing_delay)]
@@ -107,6 +113,8 @@ class ServerProcess:
             self._options += ["--working-directory", os.fspath(working_directory)]
         if ledger_path is not None:
             self._options += ["--ledger", os.fspath(ledger_path)]
+        if survive_interrupt:
+            self._options.append("--survive-interrupt")
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout: float = 10.0) -> None:

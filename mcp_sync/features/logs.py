@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
 from ..errors import MCPProtocolError
 from ..events import NotificationEvent
-from ..types.logging import LOG_LEVELS, LogLevel, LogMessage, python_level
 from .feature import McpFeature
 
-__all__ = ["LogHandler", "Logs"]
+if TYPE_CHECKING:
+    from ..types.logging import LogHandler, LogLevel
+
+__all__ = ["Logs"]
 
 _log: Final = logging.getLogger("mcp_sync.server")
 
 _METHOD: Final = "notifications/message"
-
-LogHandler = Callable[[LogMessage], Any]
-"""Takes a log message of the server; may be a coroutine function."""
 
 
 class Logs(McpFeature):
@@ -43,6 +41,7 @@ class Logs(McpFeature):
         Returns:
             The handler.
         """
+        from ..types.logging import LogMessage
 
         def handle(event: NotificationEvent) -> Any:
             return handler(LogMessage.from_wire(event.params))
@@ -66,6 +65,8 @@ class Logs(McpFeature):
             MCPResponseError: the server has no logging.
             MCPError: as for ``request``.
         """
+        from ..types.logging import LOG_LEVELS
+
         if level not in LOG_LEVELS:
             raise ValueError(f"level={level!r} must be one of {', '.join(LOG_LEVELS)}")
         connection = self._connection
@@ -99,6 +100,8 @@ def _nothing(_: Any) -> None:
 
 
 def _to_logging(event: NotificationEvent) -> None:
+    from ..types.logging import LogMessage, python_level
+
     try:
         message = LogMessage.from_wire(event.params)
     except MCPProtocolError as error:

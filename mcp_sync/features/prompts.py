@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..client_calls import UNSET, Timeout
-from ..types.completion import Completion, CompletionReference
 from ..types.listing import Listing
-from ..types.prompts import GetPromptResult, Prompt
 from .feature import McpFeature
+
+if TYPE_CHECKING:
+    from ..types.completion import Completion, CompletionReference
+    from ..types.prompts import GetPromptResult, Prompt
 
 __all__ = ["Prompts"]
 
@@ -32,6 +34,8 @@ class Prompts(McpFeature):
             MCPProtocolError: the list does not end, or cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.prompts import Prompt
+
         entries = self._whole("prompts/list", "prompts", timeout, refresh=refresh)
         return Listing(map(Prompt.from_wire, entries))
 
@@ -41,6 +45,8 @@ class Prompts(McpFeature):
         Yields:
             The prompts, in the server's order.
         """
+        from ..types.prompts import Prompt
+
         for page in self._pages("prompts/list", "prompts", timeout):
             yield from map(Prompt.from_wire, page)
 
@@ -67,6 +73,8 @@ class Prompts(McpFeature):
             MCPProtocolError: the answer cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.prompts import GetPromptResult
+
         params: dict[str, Any] = {"name": name}
         if arguments is not None:
             params["arguments"] = _texts(name, arguments)
@@ -99,6 +107,8 @@ class Prompts(McpFeature):
             MCPProtocolError: the answer cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.completion import Completion
+
         params: dict[str, Any] = {
             "ref": ref.to_wire(),
             "argument": {"name": argument, "value": value},

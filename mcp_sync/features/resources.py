@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..client_calls import UNSET, Timeout
 from ..deadline import Deadline
 from ..types.listing import Listing
-from ..types.resources import ReadResourceResult, Resource, ResourceTemplate
 from .feature import McpFeature
+
+if TYPE_CHECKING:
+    from ..types.resources import ReadResourceResult, Resource, ResourceTemplate
 
 __all__ = ["Resources"]
 
@@ -31,6 +34,8 @@ class Resources(McpFeature):
             MCPProtocolError: the list does not end, or cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.resources import Resource
+
         entries = self._whole("resources/list", "resources", timeout, refresh=refresh)
         return Listing(map(Resource.from_wire, entries))
 
@@ -40,6 +45,8 @@ class Resources(McpFeature):
         Yields:
             The resources, in the server's order.
         """
+        from ..types.resources import Resource
+
         for page in self._pages("resources/list", "resources", timeout):
             yield from map(Resource.from_wire, page)
 
@@ -51,6 +58,8 @@ class Resources(McpFeature):
         Returns:
             The templates, in the server's order.
         """
+        from ..types.resources import ResourceTemplate
+
         method = "resources/templates/list"
         entries = self._whole(method, "resourceTemplates", timeout, refresh=refresh)
         return Listing(map(ResourceTemplate.from_wire, entries))
@@ -61,6 +70,8 @@ class Resources(McpFeature):
         Yields:
             The templates, in the server's order.
         """
+        from ..types.resources import ResourceTemplate
+
         for page in self._pages("resources/templates/list", "resourceTemplates", timeout):
             yield from map(ResourceTemplate.from_wire, page)
 
@@ -82,6 +93,8 @@ class Resources(McpFeature):
             MCPProtocolError: the answer cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.resources import ReadResourceResult
+
         deadline = Deadline(self._seconds(timeout))
         result = self._read("resources/read", {"uri": uri}, deadline, refresh=refresh)
         return ReadResourceResult.from_wire(result)

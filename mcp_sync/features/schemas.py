@@ -71,7 +71,7 @@ class Misfit:
 def schemas_available() -> bool:
     """Say whether the libraries of the extra ``schema`` are installed; imports them."""
     try:
-        from . import schema_reading  # noqa: F401, PLC0415  an extra, imported when used
+        from . import schema_reading  # noqa: F401  an extra, imported when used
     except ImportError:
         return False
     return True
@@ -98,7 +98,7 @@ class SchemaValidator:
         limits: SchemaLimits | None = None,
     ) -> None:
         try:
-            from .schema_reading import compile_schema  # noqa: PLC0415  an extra
+            from .schema_reading import compile_schema
         except ImportError:
             raise MCPConfigurationError("schema", subject, _NEEDS) from None
         self._subject = subject

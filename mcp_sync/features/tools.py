@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ..client_calls import UNSET, Timeout
 from ..config import OfflineMode
@@ -13,11 +14,13 @@ from ..deadline import Deadline
 from ..events import ProgressHandler
 from ..offline import OfflineResponse
 from ..types.listing import Listing
-from ..types.tools import CallToolResult, Tool
 from .feature import McpFeature
 from .progress_bar import ProgressBar
-from .schemas import InvalidArguments, SchemaChecks
 from .tool_names import NamesOfTools
+
+if TYPE_CHECKING:
+    from ..types.tools import CallToolResult, Tool
+    from .schemas import SchemaChecks
 
 __all__ = ["ToolBook", "Tools"]
 
@@ -27,6 +30,13 @@ _LONGEST: Final = 10
 _REPORT_SECONDS: Final = 1.0
 
 
+@functools.cache
+def _result_type() -> type[CallToolResult]:
+    from ..types.tools import CallToolResult
+
+    return CallToolResult
+
+
 class ToolBook:
     """The tools that were listed, by name, with their schemas. Safe for any thread.
 
@@ -34,7 +44,7 @@ class ToolBook:
     """
 
     def __init__(self) -> None:
-        self._checks = SchemaChecks()
+        self._schema_checks: SchemaChecks | None = None
         self._tools: Mapping[str, Tool] = {}
         """Replaced as a whole."""
 
@@ -51,6 +61,15 @@ class ToolBook:
         """The names of all that were listed."""
         return sorted(self._tools)
 
+    @property
+    def _checks(self) -> SchemaChecks:
+        checks = self._schema_checks
+        if checks is None:
+            from .schemas import SchemaChecks
+
+            checks = self._schema_checks = SchemaChecks()
+        return checks
+
     def check_arguments(self, tool: Tool, arguments: Mapping[str, Any]) -> None:
         """Hold arguments against the input schema; raises as ``SchemaChecks`` does."""
         self._checks.check_arguments(tool.name, tool.input_schema, arguments)
@@ -62,7 +81,7 @@ class ToolBook:
             MCPProtocolError: it cannot be read, or breaks the tool's output schema.
             MCPToolError: the tool failed, and that was to raise.
         """
-        value = CallToolResult.from_wire(result, tool=name)
+        value = _result_type().from_wire(result, tool=name)
         if value.is_error:
             return value.raise_for_error() if raise_on_error else value
         tool = self._tools.get(name)
@@ -102,6 +121,8 @@ class Tools(McpFeature):
             MCPProtocolError: the list does not end, or cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.tools import Tool
+
         entries = self._whole("tools/list", "tools", timeout, refresh=refresh)
         tools = Listing(map(Tool.from_wire, entries))
         self._book.enter(tools, whole=True)
@@ -116,6 +137,8 @@ class Tools(McpFeature):
         Yields:
             The tools, in the server's order.
         """
+        from ..types.tools import Tool
+
         for page in self._pages("tools/list", "tools", timeout):
             tools = [Tool.from_wire(entry) for entry in page]
             self._book.enter(tools, whole=False)
@@ -288,6 +311,8 @@ class Tools(McpFeature):
             self.list_tools()
             tool = self._book.find(name)
         if tool is None:
+            from .schemas import InvalidArguments
+
             known = ", ".join(self._book.names()) or "none"
             raise InvalidArguments(name, "$", f"the server lists no such tool; it has: {known}")
         self._book.check_arguments(tool, arguments)

@@ -64,7 +64,7 @@ def current_trace() -> Mapping[str, str]:
 def _injector() -> Callable[[], dict[str, str]] | None:
     """What fills a carrier from the current span; None where OpenTelemetry cannot be used."""
     try:
-        from opentelemetry import propagate, trace  # noqa: PLC0415  only where it is in use
+        from opentelemetry import propagate, trace
     except Exception:  # its import reads settings and plug-ins, which raise anything
         _logger.warning("calls carry no trace: OpenTelemetry cannot be used", exc_info=True)
         return None

@@ -75,7 +75,7 @@ class ModernDialect(McpDialect):
         """Put a request together, with the stamp of this client in its ``_meta``."""
         members = self._stamp
         # A caller may ask for another level for one request.
-        if self._level and LOG_LEVEL_KEY not in meta:
+        if self._level and f'"{LOG_LEVEL_KEY}":' not in meta:
             members += self._level
         if meta:
             members = f"{members},{meta}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, get_args
 
 import attrs
@@ -11,7 +11,7 @@ import attrs
 from .mcp_wire import META, MCPValue
 from .wire import ANYTHING, TEXT
 
-__all__ = ["LOG_LEVELS", "LogLevel", "LogMessage", "python_level"]
+__all__ = ["LOG_LEVELS", "LogHandler", "LogLevel", "LogMessage", "python_level"]
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 """How grave a message is (MCP 2025-11-25, logging; RFC 5424, 6.2.1)."""
@@ -61,3 +61,7 @@ class LogMessage(MCPValue):
     data: Any = attrs.field(metadata=ANYTHING)
     logger: str | None = attrs.field(default=None, metadata=TEXT)
     meta: Mapping[str, Any] = attrs.field(factory=dict, metadata=META, kw_only=True)
+
+
+LogHandler = Callable[[LogMessage], Any]
+"""Takes a log message of the server; may be a coroutine function."""

@@ -51,13 +51,15 @@ FEATURES: Final[Mapping[str, str]] = {
     "complete": "completion of arguments",
     "ping": "ping the server",
     "server_pings": "the server pings the client",
-    "reconnect": "server killed: the next call answered, subscriptions restored",
+    "reconnect": "server killed: the call under way fails as perhaps executed, the next is "
+    "answered; subscriptions and log level restored",
 }
 """What each check proves, for a reader; in the order in which they run."""
 
 _SAYS_NO_LIFETIME: Final = "results say how long they may be kept since 2026-07-28 only"
 _NO_PING: Final = "2026-07-28 has no ping, and no requests from the server"
 _KEEPS_TO_IT: Final = "this server keeps to its schemas"
+_ONE_PROCESS_MORE: Final = "tried over WebSocket alone, as each try costs a process here"
 _NOT_A_FEATURE: Final = "this server has no such feature"
 
 _FILES_ONLY: Final = (
@@ -96,6 +98,8 @@ def _table() -> dict[str, dict[str, str]]:
             table[peer.id]["server_pings"] = _NO_PING
         else:
             table[peer.id]["result_cache"] = _SAYS_NO_LIFETIME
+        if (peer.checks, peer.transport) == ("sdk", "stdio"):
+            table[peer.id]["undeclared"] = _ONE_PROCESS_MORE
     for name in ("everything", "filesystem"):
         table[name]["bad_structured"] = _KEEPS_TO_IT
     table["filesystem"] |= dict.fromkeys(_FILES_ONLY, _NOT_A_FEATURE)

@@ -74,7 +74,7 @@ def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
         [
             table(columns, servers),
             table(("feature", *(server[0] for server in servers)), features),
-            f"Not offered by the server:\n\n{notes}",
+            f"Not in the table:\n\n{notes}",
         ]
     )
     return between_markers(page, rows, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from typing import Final
@@ -11,7 +12,7 @@ import pytest
 from compatibility.case import PATIENCE, Case
 from compatibility.peers import MODERN
 from compatibility.servers import offered
-from mcp_sync import MCPResponseError
+from mcp_sync import MCPConnectionLost, MCPResponseError
 from mcp_sync.types.completion import PromptReference, ResourceReference
 from mcp_sync.types.content import EmbeddedResource, ImageContent
 from mcp_sync.types.subscriptions import (
@@ -130,15 +131,26 @@ def ping(case: Case) -> None:
 
 
 def reconnect(case: Case) -> None:
+    began = threading.Event()
     before = case.client.call_tool("pid").text
+    case.client.set_log_level("error")
     with case.client.listen(uris=("test://text",)) as changes:
+        slow = case.client.submit_tool(
+            "slow", {"seconds": 600}, on_progress=lambda *report: began.set()
+        )
+        assert began.wait(PATIENCE)
         case.running.kill_and_restart()
+        with pytest.raises(MCPConnectionLost) as caught:
+            slow.result(PATIENCE)
+        assert caught.value.maybe_executed
         call = case.client.submit_tool("pid", idempotent=True)
         wait([call], timeout=PATIENCE)
         assert call.result(0).text != before
         assert isinstance(changes.get(timeout=PATIENCE), MaybeMissed)
         case.client.call_tool("touch", {"uri": "test://text"})
         assert changes.get(timeout=PATIENCE) == ResourceUpdated("test://text")
+    case.client.call_tool("log")
+    assert case.logs.get(timeout=PATIENCE).level == "error"
 
 
 CHECKS: Final[Mapping[str, Callable[[Case], None]]] = {

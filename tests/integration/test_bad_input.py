@@ -35,6 +35,7 @@ from mcp_sync.testing import WebSocketConnection, WebSocketPeer, encode_frame
 from scenes import (
     FAST,
     PATIENCE,
+    PINNED,
     Diary,
     Inbox,
     answer,
@@ -473,7 +474,7 @@ def test_a_handshake_without_a_common_version_is_refused_for_good(
         until_closed(connection)
 
     with WebSocketPeer(answer_handshake) as peer:
-        client = MCPClient(peer.url, **FAST)
+        client = MCPClient(peer.url, **PINNED)
         with contextlib.closing(client):
             queued = client.submit("tools/list")
             with pytest.raises(MCPConnectionRejected, match=rule):

@@ -33,6 +33,7 @@ from recorded import exchanges
 from scenes import (
     FAST,
     PATIENCE,
+    PINNED,
     Diary,
     Inbox,
     answer,

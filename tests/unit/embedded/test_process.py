@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import select
 import signal
 import threading
 from pathlib import Path
@@ -40,6 +41,18 @@ def test_the_process_serves_from_its_start_until_it_is_terminated(workspace: Pat
         os.kill(pid, 0)
     assert server.terminate() is None
     server.kill()
+
+
+@pytest.mark.parametrize(("survive", "code"), [(True, None), (False, 0)])
+def test_an_interrupt_ends_it_unless_it_is_to_survive(survive: bool, code: int | None) -> None:
+    server = ServerProcess(survive_interrupt=survive)
+    with server:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGINT)
+        with os.fdopen(os.pidfd_open(server.pid)) as ending:
+            ended = bool(select.select([ending], [], [], (500 if survive else 15000) * MS)[0])
+        assert ended == (code is not None)
+    assert server.pid is None
 
 
 def test_the_ledger_outlives_a_kill_and_no_entry_is_lost(workspace: Path) -> None:
