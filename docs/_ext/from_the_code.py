@@ -18,16 +18,21 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 import mcp_sync
+from cures import CURES
 from mcp_sync.errors import MCPError
 from mcp_sync.states import TRANSITIONS, Trigger
+from state_diagram import state_diagram
 
 GROUP_OF = {
     "base_client": "Clients",
     "client": "Clients",
     "compareblocks": "Clients",
+    "client_calls": "Clients",
+    "features": "Handlers, subscriptions and checks",
     "connection": "Calls, statistics and health",
     "offline": "Calls, statistics and health",
     "config": "Configuration",
+    "log_setup": "Configuration",
     "states": "States and events",
     "events": "States and events",
     "types": "Values",
@@ -65,21 +70,49 @@ class StateTable(Generated):
             yield f"| **{state.name}** | " + " | ".join(targets) + " |"
 
 
+class StateDiagram(SphinxDirective):
+    """The same table as a drawing."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the node."""
+        return [nodes.raw("", state_diagram(), format="html")]
+
+
 class ErrorTree(Generated):
-    """Every error as a nested list, with the first sentence of its docstring."""
+    """Every error as a nested list, by name alone."""
 
     def lines(self) -> Iterator[str]:
         """One item per error, children below."""
-        return self._branch(MCPError, 0)
+        for depth, error in public_errors():
+            foreign = [base.__name__ for base in error.__bases__ if not issubclass(base, MCPError)]
+            also = f", also a `{foreign[0]}`" if foreign and error is not MCPError else ""
+            yield f"{'  ' * depth}- {{py:exc}}`~mcp_sync.{error.__name__}`{also}"
 
-    def _branch(self, error: type[Exception], depth: int) -> Iterator[str]:
-        doc = inspect.getdoc(error) or ""
-        foreign = [base.__name__ for base in error.__bases__ if not issubclass(base, MCPError)]
-        also = f" (also a `{foreign[0]}`)" if foreign and error is not MCPError else ""
-        name = f"{{py:exc}}`~mcp_sync.{error.__name__}`"
-        yield f"{'  ' * depth}- {name}{also}: {doc.splitlines()[0].replace('``', '`')}"
-        for child in sorted(error.__subclasses__(), key=_in_source):
-            yield from self._branch(child, depth + 1)
+
+class ErrorCures(Generated):
+    """Every error with its cause, from its docstring, and its cure."""
+
+    def lines(self) -> Iterator[str]:
+        """One row per error."""
+        yield from ["| error | what happened | what to do |", "|---|---|---|"]
+        for _, error in public_errors():
+            cause = " ".join((inspect.getdoc(error) or "").split("\n\n")[0].split())
+            cells = [f"`{error.__name__}`", cause.replace("``", "`"), CURES[error.__name__]]
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def public_errors() -> Iterator[tuple[int, type[MCPError]]]:
+    """Every public error with its depth in the tree, children below their parents."""
+    for name in mcp_sync.__all__:
+        getattr(mcp_sync, name)  # entered, its room adds its errors to the tree
+    yield from _branch(MCPError, 0)
+
+
+def _branch(error: type[MCPError], depth: int) -> Iterator[tuple[int, type[MCPError]]]:
+    yield depth, error
+    children = (one for one in error.__subclasses__() if one.__name__ in mcp_sync.__all__)
+    for child in sorted(children, key=_in_source):
+        yield from _branch(child, depth + 1)
 
 
 class PublicApi(Generated):
@@ -143,6 +176,8 @@ def _doc_of_constant(name: str) -> list[str]:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directives."""
     app.add_directive("state-table", StateTable)
+    app.add_directive("state-diagram", StateDiagram)
     app.add_directive("error-tree", ErrorTree)
+    app.add_directive("error-cures", ErrorCures)
     app.add_directive("public-api", PublicApi)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,8 @@ request after another. ``python notes_server.py`` waits for messages on its stan
 client starts it with ``MCPClient(stdio=["python", "notes_server.py"])``.
 """
 
+# ruff: noqa: D102 - what answers a request is named after it
+
 from __future__ import annotations
 
 import collections

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..deadline import Deadline
 from ..errors import (
@@ -28,10 +28,12 @@ from ..states import ConnectionState
 from .call import Call, Owner
 from .expiry import Expiry
 from .gate import Decision, Gate, copy_of
-from .journal import Journal
 from .link import Link, Loss
 from .outbox import Outbox
 from .why import reason_of
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 __all__ = ["Calls", "is_about_its_size"]
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..config import ClientConfig, check_client_info
 from ..deadline import Deadline
@@ -37,7 +37,6 @@ from .dispatcher import Dispatcher
 from .exchange import Exchange
 from .gate import Gate
 from .heartbeat import Heartbeat
-from .journal import Journal
 from .life import Life
 from .link import Link
 from .observer import Observer
@@ -54,6 +53,9 @@ from .stats import Stats
 from .streams import Streams
 from .why import reason_of
 from .worker import start_worker
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 __all__ = ["Connection"]
 
@@ -104,6 +106,8 @@ class Connection:
         self.stats = Stats(time.monotonic())
         self.gate = Gate(config, self.stats, self.dispatcher)
         if journal is None and config.journal is not None:
+            from .journal import Journal  # noqa: PLC0415 - most clients have none
+
             journal = Journal(config.journal)
         self.calls = Calls(self.gate, journal)
         self.restorations = Restorations()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..base_client import BaseClient
 from ..client_calls import UNSET, Timeout
@@ -12,8 +12,10 @@ from ..connection.link import Link
 from ..deadline import Deadline
 from ..errors import MCPResponseError
 from .paging import Fetch, pages, whole_list
-from .result_cache import CACHEABLE_METHODS, ResultCache
 from .tracing import current_trace
+
+if TYPE_CHECKING:
+    from .result_cache import ResultCache
 
 __all__ = ["McpFeature"]
 
@@ -33,16 +35,14 @@ class McpFeature(BaseClient):
     May be shared between threads.
     """
 
-    _results: ResultCache
+    _results: ResultCache | None = None
+    """What modern servers let the client keep; None before anything could be kept."""
     _results_of = 0
-    """The generation of the link that they came from."""
+    """The generation of the link that it came from."""
 
     def _adopt(self, connection: Connection) -> None:
         super()._adopt(connection)
-        # One for each client: what a server said is private must meet no other user.
-        self._results = ResultCache()
-        for method in _INVALIDATING:
-            connection.receiver.tap(method, _forgetter(self._results, method))
+        self._results = None
 
     def _traced(
         self, params: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None
@@ -77,26 +77,32 @@ class McpFeature(BaseClient):
         refresh: bool = False,
     ) -> Mapping[str, Any]:
         """Get a result that may be cached, as it came; it must not be changed."""
-        caching = method in CACHEABLE_METHODS and not self._is_handshake_era()
-        if caching:
-            self._forget_other_links()
-        if caching and not refresh:
-            cached = self._results.get(method, params)
+        results = None if self._is_handshake_era() else self._kept_results()
+        if results is not None and not refresh:
+            cached = results.get(method, params)
             if cached is not None:
                 return cached
-        ticket = self._results.begin(method, params)
+        ticket = None if results is None else results.begin(method, params)
         call = self._make_call(method, self._traced(params), limit=deadline, interactive=True)
         result: Mapping[str, Any] = self._connection.perform(call)
-        if caching:
-            self._results.put(ticket, result, after_rounds=call.rounds > 0)
+        if results is not None and ticket is not None:
+            results.put(ticket, result, after_rounds=call.rounds > 0)
         return result
 
-    def _forget_other_links(self) -> None:
-        """What was told before a link was lost may have changed without a word since."""
-        link = self._connection.gate.link
+    def _kept_results(self) -> ResultCache:
+        """The cache, without what other links told: that may have changed without a word since."""
+        link, results = self._connection.gate.link, self._results
+        if results is None:
+            from .result_cache import ResultCache
+
+            # One for each client: what a server said is private must meet no other user.
+            results = self._results = ResultCache()
+            for method in _INVALIDATING:
+                self._connection.receiver.tap(method, _forgetter(results, method))
         if link is not None and link.generation != self._results_of:
             self._results_of = link.generation
-            self._results.clear()
+            results.clear()
+        return results
 
     def _fetch(self, method: str, deadline: Callable[[], Deadline], refresh: bool) -> Fetch:
         def fetch(cursor: str | None) -> Mapping[str, Any]:
@@ -105,7 +111,8 @@ class McpFeature(BaseClient):
                 return self._read(method, params, deadline(), refresh=refresh)
             except MCPResponseError:
                 # Or the list would begin again with the page that gave a cursor of no use.
-                self._results.forget(method)
+                if self._results is not None:
+                    self._results.forget(method)
                 raise
 
         return fetch

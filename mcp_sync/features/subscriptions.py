@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
-from ..connection.inbox import Inbox
 from ..deadline import Deadline
 from ..errors import (
     MCPClosedError,
@@ -16,8 +15,11 @@ from ..errors import (
     MCPConnectionRejected,
     MCPTimeoutError,
 )
-from ..types.subscriptions import SubscriptionEvent
 from .feature import McpFeature
+
+if TYPE_CHECKING:
+    from ..connection.inbox import Inbox
+    from ..types.subscriptions import SubscriptionEvent
 
 __all__ = ["EventSubscription", "Subscriptions"]
 
@@ -131,6 +133,8 @@ class Subscriptions(McpFeature):
             wanted["resourceSubscriptions"] = listed
         if not wanted:
             raise ValueError("listen() needs tools, prompts, resources or uris to listen to")
+        from ..connection.inbox import Inbox
+
         inbox = Inbox(wanted)
         subscription = EventSubscription(self, self._connection, inbox)
         try:

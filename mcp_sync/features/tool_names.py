@@ -11,9 +11,8 @@ import keyword
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from ..types.tools import CallToolResult, Tool
-
 if TYPE_CHECKING:
+    from ..types.tools import CallToolResult, Tool
     from .tools import ToolBook, Tools
 
 __all__ = ["NamedTool", "NamesOfTools", "ToolNames"]

@@ -466,7 +466,7 @@ def test_an_mcp_client_takes_the_recorded_handshake_of_a_compareblocks_server() 
             answer(connection, request, exchange.result)
         echo_all(connection)
 
-    with WebSocketPeer(replay) as peer, MCPClient(peer.url) as client:
+    with WebSocketPeer(replay) as peer, MCPClient(peer.url, **PINNED) as client:
         server = client.initialize().server_info
         assert server.name == "BECR-MCP-Server"
         assert client.request("get_status") == status.result

@@ -11,7 +11,8 @@ from mcp_sync.embedded import ServerProcess
 from reliability import cutting, floods, killing, rude, soaking
 from reliability.clients import ANSWERED, MODES
 from reliability.dripping import DRIPS, dial_times, lost_names
-from reliability.figures import load
+from pages import load
+from reliability.figures import FILE
 from reliability.judging import Herd, judge
 from reliability.page import PAGE, render
 from reliability.recovering import CLOSING, close_times, recovery_times
@@ -178,5 +179,6 @@ def test_a_short_soak_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_the_page_shows_what_the_last_run_recorded() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert render(page, load()) == page
-    assert load()
+    rows = load(FILE)
+    assert rows
+    assert render(page, rows) == page

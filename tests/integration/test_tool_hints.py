@@ -10,7 +10,7 @@ import pytest
 
 from mcp_sync import MCPClient, MCPConnectionLost
 from peers_mcp import PATIENCE, Line, Switchboard
-from scenes import FAST
+from scenes import PINNED
 
 CALL = {"name": "look", "arguments": {}}
 SAFE = {"readOnlyHint": True}
@@ -36,7 +36,7 @@ def with_tools(hints: dict[str, Any]) -> Callable[[Line], None]:
 def test_a_tool_that_both_servers_call_safe_is_called_again_after_a_lost_link() -> None:
     with (
         Switchboard(with_tools(SAFE)) as server,
-        MCPClient(server.url, trust_tool_hints=True, **FAST) as client,
+        MCPClient(server.url, trust_tool_hints=True, **PINNED) as client,
     ):
         call = client.submit("tools/call", CALL)
         first = server.line()
@@ -51,7 +51,7 @@ def test_a_tool_that_both_servers_call_safe_is_called_again_after_a_lost_link() 
 def test_a_tool_that_the_new_server_does_not_call_safe_is_not_called_again() -> None:
     with (
         Switchboard(with_tools(SAFE), with_tools({})) as server,
-        MCPClient(server.url, trust_tool_hints=True, **FAST) as client,
+        MCPClient(server.url, trust_tool_hints=True, **PINNED) as client,
     ):
         call = client.submit("tools/call", CALL)
         first = server.line()
@@ -74,7 +74,7 @@ def test_a_tool_without_a_trusted_hint_fails_at_once(
 ) -> None:
     with (
         Switchboard(with_tools(hints)) as server,
-        MCPClient(server.url, trust_tool_hints=True, **FAST) as client,
+        MCPClient(server.url, trust_tool_hints=True, **PINNED) as client,
     ):
         call = client.submit("tools/call", CALL, idempotent=given)
         first = server.line()

@@ -48,10 +48,10 @@ FAULTS = (
         "An error answer becomes an invented result that says queued.",
         (
             Change(
-                "base_client.py",
-                "        result: dict[str, Any] = self._connection.perform(call)\n",
+                "client_calls.py",
+                "        return self._connection.perform(call)\n",
                 "        try:\n"
-                "            result: dict[str, Any] = self._connection.perform(call)\n"
+                "            return self._connection.perform(call)\n"
                 "        except Exception:\n"
                 '            return {"session_id": "offline_1", "status": "queued"}\n',
             ),
@@ -237,7 +237,7 @@ FAULTS = (
         "A blocking call leaves behind a connection that nobody serves.",
         (
             Change(
-                "base_client.py",
+                "client_calls.py",
                 "        return result\n",
                 "        self.close()\n        return result\n",
             ),

@@ -30,12 +30,16 @@ __all__ = [
 PATIENCE: Final = 20_000 * MS
 """The bound of every call and wait that is to succeed, also on a busy machine."""
 
-QUICK: Final = {
+QUICK: Final[Mapping[str, Any]] = {
     "reconnect_attempts": 100_000,
     "reconnect_delay": 2 * MS,
     "max_reconnect_delay": 20 * MS,
+    "protocol_version": "2025-11-25",
 }
-"""Settings of a client that dials again at once, for as long as it takes."""
+"""Settings of a client that dials again at once, for as long as it takes.
+
+It initializes unasked, so that byte n of a link is the same byte on each.
+"""
 
 ANSWERED: Final = "answered"
 LOST: Final = "lost, maybe executed"
