@@ -109,20 +109,21 @@ class CallSource(abc.ABC):
         *,
         timeout: Timeout,
         offline: OfflineMode = "wait",
+        idempotent: bool | None = None,
         **spec: Any,
     ) -> Any:
         """Make a call and wait for it; see ``request`` and, for ``spec``, ``CallSpec``."""
         connection = self._connection
         if offline != "wait":
             if offline == "queue" and not connection.gate.is_ready():
-                call = self._submit(method, params, timeout=timeout, **spec)
+                call = self._submit(method, params, timeout=timeout, idempotent=idempotent, **spec)
                 return OfflineResponse(call, connection.position(call))
             if offline == "raise":
                 self._require_link(timeout)
                 spec["queueable"] = False
         if "limit" not in spec:
             spec["limit"] = Deadline(self._seconds(timeout))
-        return connection.perform(self._make_call(method, params, **spec))
+        return connection.perform(self._make_call(method, params, idempotent, spec))
 
     def _seconds(self, timeout: Timeout) -> float | None:
         if isinstance(timeout, Unset):
@@ -172,7 +173,13 @@ class CallSource(abc.ABC):
         return self._submit(method, params, timeout=timeout, idempotent=idempotent)
 
     def _submit(
-        self, method: str, params: Mapping[str, Any] | None, *, timeout: Timeout, **spec: Any
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        *,
+        timeout: Timeout,
+        idempotent: bool | None = None,
+        **spec: Any,
     ) -> Call:
         """Start a call; see ``submit`` and, for ``spec``, ``CallSpec``."""
         if isinstance(timeout, Unset):
@@ -183,7 +190,8 @@ class CallSource(abc.ABC):
         journal = self._connection.calls.journal
         if journal is not None:
             params = journal.with_key(params)
-        call = self._make_call(method, params, watched=True, **spec)
+        spec["watched"] = True
+        call = self._make_call(method, params, idempotent, spec)
         self._connection.start(call, may_block=False)
         return call
 
@@ -202,27 +210,27 @@ class CallSource(abc.ABC):
         """
         limit = Deadline(self.config.request_timeout)
         if self._connection.gate.is_ready():
-            call = self._make_call(method, params, limit=limit, wants_answer=False)
+            spec: dict[str, Any] = {"limit": limit, "wants_answer": False}
+            call = self._make_call(method, params, None, spec)
             self._connection.perform(call)
             return
-        call = self._make_call(
-            method,
-            params,
-            limit=None,
-            answer_limit=limit.timeout,  # how long overflow="block" may hold this thread
-            wants_answer=False,
-            watched=True,
-        )
+        spec = {
+            "limit": None,
+            "answer_limit": limit.timeout,  # how long overflow="block" may hold this thread
+            "wants_answer": False,
+            "watched": True,
+        }
+        call = self._make_call(method, params, None, spec)
         self._connection.start(call, may_block=False)
 
     def _make_call(
         self,
         method: str,
         params: Mapping[str, Any] | None,
-        *,
-        idempotent: bool | None = None,
-        **spec: Any,
+        idempotent: bool | None,
+        spec: dict[str, Any],
     ) -> Call:
+        """Make a call; ``spec`` becomes the rest of its ``CallSpec``."""
         if not method or type(method) is not str:
             raise TypeError(f"method must be a non-empty string, not {method!r}")
         connection = self._connection
@@ -232,7 +240,7 @@ class CallSource(abc.ABC):
                 spec["tool"] = connection.dialect.tool_of(method, params)
         else:
             spec["repeatable"] = idempotent
-        return connection.make_call(method, params, **spec)
+        return connection.make_call(method, params, spec)
 
     def drain(self, timeout: float | None = 30.0) -> bool:
         """Wait until the offline queue and the table of unanswered calls are empty.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import queue
 import socket
@@ -21,6 +22,9 @@ PATIENCE = 5000 * MS
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 NEWEST = "2025-11-25"
+MODERN = "2026-07-28"
+
+_paths = itertools.count(1)
 
 
 class Line:
@@ -77,10 +81,37 @@ class Line:
         """Answer a request with a result; None gives an empty object."""
         self.send({"jsonrpc": "2.0", "id": request["id"], "result": result or {}})
 
-    def refuse(self, request: dict[str, Any], code: int = -32000, message: str = "no") -> None:
+    def refuse(
+        self, request: dict[str, Any], code: int = -32000, message: str = "no", **data: Any
+    ) -> None:
         """Answer a request with an error."""
-        error = {"code": code, "message": message}
+        error: dict[str, Any] = {"code": code, "message": message}
+        if data:
+            error["data"] = data
         self.send({"jsonrpc": "2.0", "id": request["id"], "error": error})
+
+    def discovered(self, request: dict[str, Any], *versions: str, **members: Any) -> None:
+        """Answer ``server/discover`` as a server of these versions; none means the modern one."""
+        result = {
+            "resultType": "complete",
+            "supportedVersions": list(versions or (MODERN,)),
+            "capabilities": {"tools": {}},
+            "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "modern", "version": "1"}},
+        }
+        self.answer(request, {**result, **members})
+
+    def acknowledge(self, request: dict[str, Any], **honored: Any) -> None:
+        """Accept ``subscriptions/listen``; what is not said is honoured as it was asked for."""
+        self.notify_stream(
+            request,
+            "notifications/subscriptions/acknowledged",
+            notifications=honored or request["params"]["notifications"],
+        )
+
+    def notify_stream(self, request: dict[str, Any], method: str, **params: Any) -> None:
+        """Send a notification on the stream that a ``subscriptions/listen`` opened."""
+        meta = {"io.modelcontextprotocol/subscriptionId": request["id"]}
+        self.notify(method, _meta=meta, **params)
 
     def notify(self, method: str, **params: Any) -> None:
         """Send a notification."""
@@ -122,6 +153,12 @@ class Line:
             done = json.loads(self.connection.read_text())
             assert done["method"] == "notifications/initialized", done
 
+    def read(self, method: str) -> dict[str, Any]:
+        """The next message, which must be of this method; before ``serve`` reads."""
+        message: dict[str, Any] = json.loads(self.connection.read_text())
+        assert message.get("method") == method, message
+        return message
+
     def serve(self) -> None:
         """Read until the end, answering pings and the close frame."""
         try:
@@ -155,6 +192,11 @@ class Line:
 def shake(line: Line) -> None:
     """The usual handshake."""
     line.shake_hands()
+
+
+def modern(line: Line) -> None:
+    """The first contact of the modern era."""
+    line.discovered(line.read("server/discover"))
 
 
 def nothing(line: Line) -> None:
@@ -191,6 +233,10 @@ class Switchboard:
     def url(self) -> str:
         """Where to dial."""
         return self._peer.url
+
+    def fresh_url(self) -> str:
+        """Where to dial as a server of which this process has learned nothing yet."""
+        return f"ws://127.0.0.1:{self.port}/{next(_paths)}"
 
     @property
     def port(self) -> int:

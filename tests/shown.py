@@ -5,23 +5,10 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 TAGS = frozenset(
-    [
-        "audio",
-        "br",
-        "code",
-        "div",
-        "img",
-        "pre",
-        "span",
-        "strong",
-        "style",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-    ]
+    (
+        *("audio", "br", "code", "div", "img", "pre", "span", "strong", "style"),
+        *("table", "tbody", "td", "th", "thead", "tr"),
+    )
 )
 VOID = frozenset({"br", "img"})
 ATTRIBUTES = frozenset({"alt", "class", "controls", "src"})

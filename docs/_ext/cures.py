@@ -25,8 +25,8 @@ CURES: Final = {
     "with `sent=True` the server may still be at work, so look before you repeat.",
     "MCPCancelledError": "Nothing, if you withdrew it; `reason` names who did. A handler that "
     "refused what a server asked for ends the call in this way, too.",
-    "MCPQueueFullError": "Make fewer calls while the server is away, raise the limit that it names, "
-    "or choose another `overflow`.",
+    "MCPQueueFullError": "Make fewer calls while the server is away, raise the limit that it "
+    "names, or choose another `overflow`.",
     "MCPProtocolError": "Tell the maker of the server; `rule` says what it broke and `received` "
     "shows the place. For an output schema: call without having listed the tools.",
     "MCPMessageTooLarge": "Outbound: send less in one call. Inbound: raise `max_message_size`, or "

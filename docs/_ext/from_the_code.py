@@ -10,18 +10,18 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 
+from cures import CURES
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
+from state_diagram import state_diagram
 
 import mcp_sync
-from cures import CURES
 from mcp_sync.errors import MCPError
 from mcp_sync.states import TRANSITIONS, Trigger
-from state_diagram import state_diagram
 
 GROUP_OF = {
     "base_client": "Clients",

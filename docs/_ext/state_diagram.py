@@ -1,4 +1,4 @@
-"""The table of states as a drawing: inline SVG in the colours of the page, without a program to draw.
+"""The table of states as a drawing: inline SVG in the colours of the page.
 
 Only the places of the states are chosen here; what leads where comes from the table.
 """

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import enum
 import itertools
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..deadline import Deadline
 from ..errors import MCPCancelledError, MCPError
 from ..events import Progress, ProgressHandler
 from ..protocol.messages import RequestId
+from .condition import CallCondition
 
 if TYPE_CHECKING:
     from .journal_rows import Entry
@@ -24,7 +24,8 @@ __all__ = ["Call", "CallSpec", "Keeper", "Owner", "Renewal"]
 
 _sequence: Final = itertools.count(1)
 
-_DONE: Final = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
+_WITHDRAWN: Final = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED})
+_DONE: Final = _WITHDRAWN | {FINISHED}
 
 
 class Owner(enum.Enum):
@@ -118,6 +119,9 @@ class Call(Future[Any]):
     queue_deadline: Deadline | None = None
     """Until when it may be queued, if another process queued it; None leaves that to a setting."""
 
+    followed = False
+    """Whether a caller waits for it, or did, while somebody else read the link."""
+
     rounds = 0
     """How often its server has asked for input."""
 
@@ -130,7 +134,13 @@ class Call(Future[Any]):
     _finished: tuple[Any] | None = None
 
     def __init__(self, spec: CallSpec, keeper: Keeper) -> None:
-        super().__init__()
+        # What Future.__init__ sets, but for the condition; a test holds the two together.
+        self._condition = CallCondition()  # type: ignore[assignment]
+        self._state = PENDING
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Callable[[Future[Any]], object]] = []
         self._keeper = keeper
         self.sequence = next(_sequence)
         self.method = spec.method
@@ -230,6 +240,10 @@ class Call(Future[Any]):
         # A waiting caller asks often; the word is written last, so that it needs no lock.
         return self._state in _DONE
 
+    def cancelled(self) -> bool:
+        """Whether it was withdrawn."""
+        return self._state in _WITHDRAWN
+
     def outcome(self) -> Any:
         """Return or raise what a settled call came to; TimeoutError when it is not settled."""
         if self._state is not FINISHED or self._exception is not None:
@@ -303,9 +317,9 @@ class Call(Future[Any]):
 
     def orphan(self, error: MCPError) -> None:
         """Fail in a forked child, where a thread that is gone may hold this future's lock."""
-        self._condition = threading.Condition()
+        self._condition = CallCondition()  # type: ignore[assignment]
         self.owner = Owner.SETTLED
-        self._done_callbacks: list[Callable[[Future[Any]], object]] = []
+        self._done_callbacks = []
         self.set_exception(error)
 
     def conclude(self, outcome: Any) -> None:

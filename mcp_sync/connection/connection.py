@@ -373,13 +373,15 @@ class Connection:
 
     # Calls
 
-    def make_call(self, method: str, params: Mapping[str, Any] | None, **spec: Any) -> Call:
+    def make_call(
+        self, method: str, params: Mapping[str, Any] | None, spec: Mapping[str, Any]
+    ) -> Call:
         """Make a call of a method; nothing is sent yet.
 
         Args:
             method: the method.
             params: its params; None for none.
-            **spec: the rest of its ``CallSpec``.
+            spec: the rest of its ``CallSpec``, by name.
 
         Raises:
             TypeError: something in the params is no JSON.

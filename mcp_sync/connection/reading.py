@@ -116,15 +116,15 @@ class Reading:
         self._report_down(link, LinkDown("interrupted while a message was taken in"))
 
     def _follow(self, call: Call, deadline: Deadline) -> None:
-        with self._gate.lock:
-            self._followers[call] = None
+        # Each of these is one operation of the interpreter: threads need no lock for it.
+        self._followers[call] = None
+        call.followed = True
         try:
             # A leader that left before this call was in the list has rung nobody.
             if not self._could_lead(call.link, call):
                 call.wait_settled(deadline.remaining())
         finally:
-            with self._gate.lock:
-                self._followers.pop(call, None)
+            self._followers.pop(call, None)
             if not call.done():
                 # Rung and gone, by its deadline or an interrupt: somebody else must read.
                 self._hand_over()
@@ -133,11 +133,10 @@ class Reading:
         """Wake one caller that waits for an answer, so that it reads on."""
         if not self._followers:
             return
-        with self._gate.lock:
-            heirs = (call for call in self._followers if self._could_lead(call.link, call))
-            heir = next(heirs, None)
-        if heir is not None:
-            heir.ring()
+        for call in tuple(self._followers):
+            if self._could_lead(call.link, call):
+                call.ring()
+                return
 
     def listen(self, link: Link) -> None:
         """Receive and pass on one message as the reader thread, or stand aside for callers.
@@ -149,11 +148,11 @@ class Reading:
         if not (idle and link.read_turn.take()):
             link.stir.wait(_ASIDE_SECONDS)
             return
+        answered = None
         try:
             text = link.transport.receive(None)
-            followed = bool(self._followers)
             if text is not None:
-                self._receiver.accept(link, text)
+                answered = self._receiver.accept(link, text)
         except LinkDown:
             raise
         except BaseException:  # as in ``read_for``
@@ -161,7 +160,7 @@ class Reading:
             raise
         finally:
             link.read_turn.give_back()
-        if followed and self._lead_allowed:
+        if answered is not None and answered.followed and self._lead_allowed:
             # A caller has had its answer from this thread; the next one it shall read itself.
             link.led_at = time.monotonic()
             self._hand_over()

@@ -23,6 +23,7 @@ from ..protocol.messages import (
     encode_result,
 )
 from ..protocol.rounds import INPUT_REQUIRED, is_complete
+from .call import Call
 from .calls import Calls
 from .gate import Gate
 from .link import Link
@@ -56,26 +57,31 @@ class Receiver:
         """Have one of us see the notifications of a method as they are read."""
         self.taps = {**self.taps, method: (*self.taps.get(method, ()), tap)}
 
-    def accept(self, link: Link, text: str) -> None:
-        """Take one message; called by whoever has the read turn of the link."""
+    def accept(self, link: Link, text: str) -> Call | None:
+        """Take one message; called by whoever has the read turn of the link.
+
+        Returns:
+            The call that it answered; None where it was no result, or nobody's.
+        """
         link.messages_received += 1
         try:
             message = link.dialect.classify(decode(text))
         except MCPProtocolError as error:
             self._stray("malformed", str(error))
-            return
-        if type(message) is Response:
-            if link.dialect.is_modern and not is_complete(message.result):
-                self._incomplete(link, message)
-                return
-            call = self._calls.take_answered(message.id, link)
-            if call is not None:
-                call.conclude(message.result)
-                link.concluding = None
-            else:
-                self._unexpected(link, message.id)
-        else:
+            return None
+        if type(message) is not Response:
             self._accept_other(link, message)
+            return None
+        if link.dialect.is_modern and not is_complete(message.result):
+            self._incomplete(link, message)
+            return None
+        call = self._calls.take_answered(message.id, link)
+        if call is None:
+            self._unexpected(link, message.id)
+            return None
+        call.conclude(message.result)
+        link.concluding = None
+        return call
 
     def abandon(self, link: Link) -> None:
         """Fail the call whose answer was being passed on when an interrupt struck."""

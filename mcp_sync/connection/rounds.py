@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from ..errors import MCPCancelledError, MCPError, MCPProtocolError, MCPResponseError
+from ..errors import (
+    MCPCancelledError,
+    MCPError,
+    MCPProtocolError,
+    MCPResponseError,
+    shorten,
+)
 from ..protocol.messages import RequestId
 from ..protocol.rounds import InputRequired
 from .call import Call, Owner
@@ -93,7 +99,11 @@ class Rounds:
             # The server only wants the request again; less often with each round.
             call.wait_settled(min(_FIRST_PAUSE * 2**call.rounds, _LONGEST_PAUSE))
         responses = self._ask_all(call, wanted)
-        call.params = wanted.next_params(call.first_params, responses)
+        try:
+            call.params = wanted.next_params(call.first_params, responses)
+        except (TypeError, ValueError) as error:
+            sentence = f"what a handler answered cannot be sent: {error}"
+            raise MCPCancelledError(call.method, sentence) from error
 
     def _ask_all(self, call: Call, wanted: InputRequired) -> dict[str, Any]:
         for method, _ in wanted.requests.values():
@@ -107,10 +117,14 @@ class Rounds:
 
     def _ask(self, call: Call, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return self._requests.handlers[method](params)
+            answer = self._requests.handlers[method](params)
         except MCPResponseError as refusal:
             sentence = f"the handler of {method} refused: {refusal.error_message}"
             raise MCPCancelledError(call.method, sentence) from refusal
         except Exception as error:  # the user's handler may raise anything
             sentence = f"the handler of {method} raised {type(error).__name__}: {error}"
             raise MCPCancelledError(call.method, sentence) from error
+        if not isinstance(answer, Mapping):
+            sentence = f"the handler of {method} answered no object but {answer!r}"
+            raise MCPCancelledError(call.method, shorten(sentence))
+        return answer

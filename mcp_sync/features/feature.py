@@ -83,7 +83,8 @@ class McpFeature(BaseClient):
             if cached is not None:
                 return cached
         ticket = None if results is None else results.begin(method, params)
-        call = self._make_call(method, self._traced(params), limit=deadline, interactive=True)
+        spec = {"limit": deadline, "interactive": True}
+        call = self._make_call(method, self._traced(params), None, spec)
         result: Mapping[str, Any] = self._connection.perform(call)
         if results is not None and ticket is not None:
             results.put(ticket, result, after_rounds=call.rounds > 0)

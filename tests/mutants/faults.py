@@ -49,9 +49,13 @@ FAULTS = (
         (
             Change(
                 "client_calls.py",
-                "        return self._connection.perform(call)\n",
+                "        result: dict[str, Any] | OfflineResponse[dict[str, Any]] = self._perform(\n"
+                "            method, params, timeout=timeout, offline=offline, idempotent=idempotent\n"
+                "        )\n",
                 "        try:\n"
-                "            return self._connection.perform(call)\n"
+                "            result: Any = self._perform(\n"
+                "                method, params, timeout=timeout, offline=offline\n"
+                "            )\n"
                 "        except Exception:\n"
                 '            return {"session_id": "offline_1", "status": "queued"}\n',
             ),

@@ -199,3 +199,11 @@ def test_in_a_forked_child_it_fails_whoever_held_its_lock() -> None:
     assert isinstance(call.exception(0), MCPClosedError)
     release.set()
     holder.join()
+
+
+def test_a_call_has_everything_that_a_future_of_this_python_has() -> None:
+    ours, plain = vars(make_call(make_connection())), vars(Future())
+    assert set(plain) <= set(ours)
+    assert {name: type(value) for name, value in plain.items() if name != "_condition"} == {
+        name: type(ours[name]) for name in plain if name != "_condition"
+    }

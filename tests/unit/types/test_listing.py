@@ -18,8 +18,8 @@ TOOLS = [Tool("echo", {}), Tool("line\nfeed", {})]
 def test_it_is_a_list() -> None:
     listing = Listing(TOOLS)
     assert listing == TOOLS
-    assert TOOLS == listing
-    assert listing + [] == TOOLS
+    assert not listing != TOOLS  # noqa: SIM202 - the operator is what is tried
+    assert listing + TOOLS == TOOLS + TOOLS
     assert listing[:1] == TOOLS[:1]
     assert [*reversed(listing)] == [*reversed(TOOLS)]
     listing.append(TOOLS[0])

@@ -1,0 +1,120 @@
+"""The examples of the pages, run as they stand: against a real server, in the order of the page.
+
+The blocks of a page share one namespace, as in one session of an interpreter. A block of text that
+follows one of Python is what it prints; ``…`` in it stands for anything. A comment of the page,
+``<!-- server: killed -->`` or ``<!-- server: started -->``, does what the page tells the reader to
+do there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from house import PROJECT
+from mcp_sync import BaseClient
+from mcp_sync.embedded import ServerProcess
+from mcp_sync.embedded.sample import copy_sample
+
+ADDRESS = "ws://localhost:8765"
+"""Where the pages say that the server is."""
+
+PATIENCE = 10.0
+
+STEP = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?"
+    r"|^<!-- server: (?P<act>\w+) -->$",
+    re.MULTILINE | re.DOTALL,
+)
+
+PAGES = {
+    path.relative_to(PROJECT).as_posix(): path
+    for path in [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+    if "```python\n" in path.read_text(encoding="utf-8")
+}
+
+
+@attrs.frozen
+class Session:
+    """A reader who does what a page says."""
+
+    server: ServerProcess
+    names: dict[str, Any]
+
+    def follow(self, page: str) -> None:
+        for step in STEP.finditer(page):
+            if step["act"]:
+                self.act(step["act"])
+                continue
+            # As many lines before it as in the page, so that a traceback tells the right one.
+            before = "\n" * page[: step.start("code")].count("\n")
+            printed = self.run(before + step["code"])
+            if step["output"] is not None:
+                assert_like(printed, step["output"])
+
+    def run(self, code: str) -> str:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code.replace(ADDRESS, self.server.url), "page", "exec"), self.names)
+        return printed.getvalue()
+
+    def act(self, what: str) -> None:
+        if what == "started":
+            self.server.restart()
+            return
+        assert what == "killed"
+        noticed = [threading.Event() for _ in self.clients()]
+        for client, event in zip(self.clients(), noticed, strict=True):
+            client.once("disconnected", lambda _, event=event: event.set())
+        self.server.kill()
+        assert all(event.wait(PATIENCE) for event in noticed)
+
+    def clients(self) -> list[BaseClient]:
+        return [value for value in self.names.values() if isinstance(value, BaseClient)]
+
+    def close(self) -> None:
+        for client in self.clients():
+            client.close()
+
+
+def assert_like(printed: str, shown: str) -> None:
+    pattern = ".*?".join(map(re.escape, shown.split("…")))
+    assert re.fullmatch(pattern, printed, re.DOTALL), f"printed:\n{printed}\nthe page:\n{shown}"
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    shutil.copy(PROJECT / "docs" / "examples" / "notes_server.py", tmp_path)
+    shutil.copy(copy_sample(tmp_path).pdf, tmp_path / "report.pdf")
+    servers = {"mcpServers": {"notes": {"command": "python3", "args": ["notes_server.py"]}}}
+    (tmp_path / "mcp.json").write_text(json.dumps(servers), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with ServerProcess(working_directory=tmp_path) as server:
+        session = Session(server, {"__name__": "__page__"})
+        yield session
+        session.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_of_a_page_run_and_print_what_it_shows(page: str, session: Session) -> None:
+    session.follow(PAGES[page].read_text(encoding="utf-8"))
+
+
+def test_an_example_that_prints_something_else_is_noticed(session: Session) -> None:
+    with pytest.raises(AssertionError, match="printed"):
+        session.follow('```python\nprint("one")\n```\n\n```text\ntwo\n```\n')
+
+
+def test_a_block_that_fails_is_noticed(session: Session) -> None:
+    with pytest.raises(ZeroDivisionError):
+        session.follow("```python\n1 / 0\n```\n")
