@@ -5,6 +5,7 @@ This room knows neither who announces them nor who listens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeGuard, get_args
 
@@ -115,4 +116,5 @@ ProgressHandler = Callable[[float, float | None, str | None], Any]
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # Servers send NaN and Infinity, which are no JSON, and which nothing is known to exceed.
+    return type(value) is int or (type(value) is float and math.isfinite(value))

@@ -60,7 +60,7 @@ def _run(options: Namespace) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return exits.INTERRUPTED
-    except Exception as error:  # noqa: BLE001  whatever it was, the user gets a sentence of it
+    except Exception as error:  # whatever it was, the user gets a sentence of it, if there is one
         if isinstance(error, OSError) and _is_closed(error):
             raise
         if options.debug:

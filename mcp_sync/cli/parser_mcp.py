@@ -108,7 +108,7 @@ def _add_watch(commands: Any) -> None:
     text = "show the state of the connection to a server as it changes, until q or Ctrl-C"
     parser = add_command(commands, "watch", text, "mcp_sync.cli.watch:run")
     parser.add_argument(
-        "-c", "--count", metavar="N", type=count, help="end after so many pings (default: q)"
+        "-c", "--count", metavar="N", type=count, help="end after so many intervals (default: q)"
     )
     parser.add_argument(
         "-i", "--interval", metavar="S", type=seconds, default=1.0, help="(default: 1 s)"

@@ -21,7 +21,7 @@ __all__ = ["Bar", "print_table"]
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table, as ``screen.show_table`` says; long cells are wrapped, not cut."""
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for number, head in enumerate(heads):
         is_number = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
         shown.add_column(

@@ -6,10 +6,10 @@ A screen on a terminal (extra ``cli``), lines in a pipe, JSON lines with ``--jso
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
@@ -22,6 +22,7 @@ from mcp_sync.cli.output import is_terminal
 from mcp_sync.cli.pauses import Bell, wait
 from mcp_sync.cli.watch_pulse import Pulse
 from mcp_sync.cli.watch_view import news_line
+from mcp_sync.deadline import Deadline
 
 __all__ = ["run"]
 
@@ -45,7 +46,7 @@ def run(options: Namespace) -> int:
 
     Args:
         options: ``count`` (None for no end), ``interval``, ``timeout`` (seconds for each answer)
-            and those of a server.
+            and those of a server. ``count`` is of intervals.
 
     Returns:
         The exit code.
@@ -71,24 +72,36 @@ def run(options: Namespace) -> int:
 def _watch(
     pulse: Pulse, options: Namespace, screen: _Screen, bell: Bell, keys: tuple[int, ...]
 ) -> None:
-    due = time.monotonic()
-    while True:
-        pulse.check()
-        if time.monotonic() >= due:
-            pulse.beat()
-            due = time.monotonic() + options.interval
-            screen.show(pulse, beat=True)
-        ready = wait(due - time.monotonic(), (bell.reader, *keys))
-        bell.hush()
-        screen.show(pulse, beat=False)
-        if any(key in ready for key in keys):
-            pressed = os.read(keys[0], 64)
-            if b"q" in pressed.lower():
+    keyboard = _Keyboard(keys)
+    for number in itertools.count(1):
+        pulse.beat()
+        due = Deadline(options.interval)
+        while not due.is_over():
+            pulse.check()
+            screen.show(pulse, beat=False)
+            ready = wait(due.remaining() or 0.0, (bell.reader, *keyboard.readers))
+            bell.hush()
+            if keyboard.says_quit(ready):
                 return
-            if not pressed:
-                keys = ()  # whoever typed is gone
-        if options.count is not None and pulse.done >= options.count:
+        screen.show(pulse, beat=True)
+        if number == options.count:
             return
+
+
+class _Keyboard:
+    """Where q is typed, as long as somebody is there to type."""
+
+    def __init__(self, readers: tuple[int, ...]) -> None:
+        self.readers = readers
+
+    def says_quit(self, ready: list[int]) -> bool:
+        """Whether q was typed; ``ready`` is what can be read."""
+        for reader in set(self.readers).intersection(ready):
+            typed = os.read(reader, 64)
+            if not typed:
+                self.readers = ()
+            return b"q" in typed.lower()
+        return False
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,8 +39,7 @@ class Pulse:
         self._trips: deque[float | None] = deque(maxlen=_KEPT_TRIPS)
         self._lost = 0
         self._refusal: str | None = None
-        self.done = 0
-        """How many pings are over."""
+        self._done = 0
         for name in EVENT_NAMES:
             client.on(name, self._hear)
 
@@ -47,7 +47,10 @@ class Pulse:
         """Send a ping; while the server is away, it waits in the queue like any call."""
         version = self._client.get_client_info().protocol_version
         if version is None:
-            return  # not connected so far: what a ping is called is not known
+            # What a ping is called is not known before the handshake, which this asks for.
+            with contextlib.suppress(MCPError):  # the events tell
+                self._client.wait_until_ready(0.0)
+            return
         method = "server/discover" if version in MODERN_VERSIONS else "ping"
         began = time.monotonic()
         try:
@@ -66,7 +69,7 @@ class Pulse:
     def _settle(self, trip: float | None) -> None:
         self._trips.append(trip)
         self._lost += trip is None
-        self.done += 1
+        self._done += 1
         self._changed()
 
     def _hear(self, event: ConnectionEvent) -> None:
@@ -105,7 +108,7 @@ class Pulse:
             news=tuple(self._news.copy()),
             flights=tuple(self._flight(call, now) for call in self._client.pending_requests()),
             round_trips=tuple(self._trips.copy()),
-            pings=self.done,
+            pings=self._done,
             lost=self._lost,
         )
 

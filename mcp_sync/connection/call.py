@@ -113,6 +113,40 @@ class Call(Future[Any]):
     on the thread that reads the link.
     """
 
+    # Half of the memory of a queued call, beside a dictionary of so many names.
+    __slots__ = (
+        "_finish",
+        "_keeper",
+        "_rung",
+        "_to_report",
+        "answer_limit",
+        "created_at",
+        "cut_short",
+        "deadline",
+        "drained",
+        "history",
+        "interactive",
+        "internal",
+        "link",
+        "meta",
+        "method",
+        "on_progress",
+        "owner",
+        "params",
+        "queueable",
+        "queued",
+        "queued_at",
+        "renewal",
+        "repeatable",
+        "replays",
+        "request_id",
+        "sequence",
+        "tool",
+        "wants_answer",
+        "watched",
+        "written_at",
+    )
+
     entry: Entry | None = None
     """Its place in the journal; None while it has none."""
 
@@ -153,7 +187,7 @@ class Call(Future[Any]):
         self.meta = spec.meta
         self.on_progress = spec.on_progress
         # One place: while a report waits for its turn, a later one only changes what it says.
-        self._to_report = [None]
+        self._to_report = [None] if spec.on_progress is not None else []
         self.renewal = spec.renewal
         self.internal = spec.internal
         self.interactive = spec.interactive

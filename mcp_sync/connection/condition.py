@@ -17,12 +17,10 @@ class CallCondition:
     It stands in for the ``threading.Condition`` of a ``concurrent.futures.Future``.
     """
 
-    __slots__ = ("_lock", "_waiting", "acquire", "release")
+    __slots__ = ("_lock", "_waiting")
 
     def __init__(self) -> None:
-        self._lock = lock = threading.RLock()
-        self.acquire = lock.acquire
-        self.release = lock.release
+        self._lock = threading.RLock()
         self._waiting: threading.Condition | None = None
 
     def __enter__(self) -> bool:
@@ -34,6 +32,14 @@ class CallCondition:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._lock.release()
+
+    def acquire(self) -> bool:
+        """Take the lock; for ``concurrent.futures.wait`` and ``as_completed``."""
+        return self._lock.acquire()
+
+    def release(self) -> None:
+        """Let go of the lock."""
         self._lock.release()
 
     def wait(self, timeout: float | None = None) -> bool:

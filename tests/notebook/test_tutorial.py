@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from house import PROJECT
 from shown import Shown
 
-TUTORIAL = PROJECT / "docs" / "tutorial.ipynb"
+TUTORIAL = PROJECT / "docs" / "tutorial-notebook.ipynb"
 ADDRESS = PROJECT.as_posix()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import re
 import shutil
 import threading
@@ -20,6 +21,7 @@ from typing import Any
 
 import attrs
 import pytest
+import trustme
 
 from house import PROJECT
 from mcp_sync import BaseClient
@@ -36,6 +38,8 @@ STEP = re.compile(
     r"|^<!-- server: (?P<act>\w+) -->$",
     re.MULTILINE | re.DOTALL,
 )
+
+UNRUN = re.compile(r"^:::\{code-block\} python\n(?P<code>.*?)^:::$", re.MULTILINE | re.DOTALL)
 
 PAGES = {
     path.relative_to(PROJECT).as_posix(): path
@@ -73,6 +77,7 @@ class Session:
             self.server.restart()
             return
         assert what == "killed"
+        assert all(client.wait_until_ready(PATIENCE) for client in self.clients())
         noticed = [threading.Event() for _ in self.clients()]
         for client, event in zip(self.clients(), noticed, strict=True):
             client.once("disconnected", lambda _, event=event: event.set())
@@ -98,6 +103,10 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     shutil.copy(copy_sample(tmp_path).pdf, tmp_path / "report.pdf")
     servers = {"mcpServers": {"notes": {"command": "python3", "args": ["notes_server.py"]}}}
     (tmp_path / "mcp.json").write_text(json.dumps(servers), encoding="utf-8")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    mine = authority.issue_cert("me@example.org")
+    mine.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
     monkeypatch.chdir(tmp_path)
     with ServerProcess(working_directory=tmp_path) as server:
         session = Session(server, {"__name__": "__page__"})
@@ -105,9 +114,28 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
         session.close()
 
 
+@pytest.fixture(autouse=True)
+def own_log_levels() -> Iterator[None]:
+    logger = logging.getLogger("mcp_sync")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_a_page_run_and_print_what_it_shows(page: str, session: Session) -> None:
     session.follow(PAGES[page].read_text(encoding="utf-8"))
+
+
+def test_examples_that_need_other_programs_are_python_at_least() -> None:
+    blocks = [
+        (name, block["code"])
+        for name, path in PAGES.items()
+        for block in UNRUN.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert blocks
+    for name, code in blocks:
+        compile(code, name, "exec")
 
 
 def test_an_example_that_prints_something_else_is_noticed(session: Session) -> None:

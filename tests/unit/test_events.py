@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 import typing
+from typing import Any
 
 import attrs
 import pytest
 
-from mcp_sync.events import EVENT_NAMES, ConnectionEvent, EventName, NotificationEvent
+from mcp_sync.events import (
+    EVENT_NAMES,
+    ConnectionEvent,
+    EventName,
+    NotificationEvent,
+    Progress,
+)
 from mcp_sync.states import ConnectionState
 
 FAILED = ConnectionEvent(
@@ -71,3 +79,14 @@ def test_events_are_made_by_keyword_alone() -> None:
         ConnectionEvent("failed", ConnectionState.FAILED, 0.0)  # type: ignore[misc]
     with pytest.raises(TypeError):
         NotificationEvent("m", {}, 0.0)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("number", [0, -1, 0.5, 10**400])
+def test_progress_is_any_finite_number(number: float) -> None:
+    assert Progress.from_wire({"progress": number, "total": number}) == Progress(number, number)
+
+
+@pytest.mark.parametrize("wrong", [None, True, "1", [1], math.nan, math.inf, -math.inf])
+def test_progress_without_a_number_is_none_and_a_wrong_total_is_not_said(wrong: Any) -> None:
+    assert Progress.from_wire({"progress": wrong}) is None
+    assert Progress.from_wire({"progress": 1, "total": wrong, "message": 5}) == Progress(1)
