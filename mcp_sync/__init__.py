@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
@@ -63,9 +64,6 @@ if TYPE_CHECKING:
     )
     from .features.subscriptions import (
         EventSubscription,
-    )
-    from .log_setup import (
-        set_up_logging,
     )
     from .offline import (
         OfflineResponse,
@@ -289,7 +287,6 @@ __all__ = [
     "Variation",
     "__version__",
     "read_variations",
-    "set_up_logging",
 ]
 
 _ROOM_OF: Final = {
@@ -324,7 +321,6 @@ _ROOM_OF: Final = {
     "LogHandler": "types.logging",
     "InvalidArguments": "features.schemas",
     "EventSubscription": "features.subscriptions",
-    "set_up_logging": "log_setup",
     "OfflineResponse": "offline",
     "CompareblocksError": "protocol.compareblocks_errors",
     "ExtractionFailed": "protocol.compareblocks_errors",
@@ -419,3 +415,7 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names, imported or not."""
     return sorted({*globals(), *__all__})
+
+
+if "MCP_SYNC_LOG" in os.environ:
+    importlib.import_module(".log_setup", __name__).set_up_logging()

@@ -10,7 +10,7 @@ import os
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import attrs
 
@@ -20,9 +20,11 @@ from .command import name_of
 from .config_sources import find_profile, read_environment, read_profile
 from .config_validators import check_client_info
 from .errors import MCPConfigurationError
-from .types.journal import JournalSettings, read_journal
 from .types.versions import AUTO
 from .url import mask_url, parse_websocket_url
+
+if TYPE_CHECKING:
+    from .types.journal import JournalSettings
 
 __all__ = [
     "ClientConfig",
@@ -44,6 +46,14 @@ OfflineMode = Literal["wait", "raise", "queue"]
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """HTTP headers of the upgrade, or a function that is asked for them at every dial."""
+
+
+def _journal(value: Any) -> JournalSettings | None:
+    if value is None:
+        return None
+    from .types.journal import read_journal  # noqa: PLC0415 - most clients have no journal
+
+    return read_journal(value)
 
 
 @attrs.frozen
@@ -119,9 +129,7 @@ class ClientConfig:
     queue_ttl: float | None = attrs.field(
         default=None, validator=valid.seconds(optional=True), kw_only=True
     )
-    journal: JournalSettings | None = attrs.field(
-        default=None, converter=read_journal, kw_only=True
-    )
+    journal: JournalSettings | None = attrs.field(default=None, converter=_journal, kw_only=True)
     max_replays: int = attrs.field(default=2, validator=valid.count(0), kw_only=True)
     trust_tool_hints: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
     max_message_size: int = attrs.field(default=16 * MIB, validator=valid.count(1), kw_only=True)

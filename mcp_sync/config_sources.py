@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -157,6 +156,8 @@ def read_profile(path: Path, name: str) -> dict[str, Any]:
     Raises:
         MCPConfigurationError: the file cannot be read, is not TOML, or has no such profile.
     """
+    import tomllib  # noqa: PLC0415 - most clients have no profiles
+
     try:
         with path.open("rb") as file:
             document = tomllib.load(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,7 +13,6 @@ from ..connection.link import Link
 from ..deadline import Deadline
 from ..errors import MCPResponseError
 from .paging import Fetch, pages, whole_list
-from .tracing import current_trace
 
 if TYPE_CHECKING:
     from .result_cache import ResultCache
@@ -48,7 +48,7 @@ class McpFeature(BaseClient):
         self, params: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any] | None:
         """The params with the caller's ``_meta``, and the trace that the caller is in."""
-        trace = current_trace()
+        trace = _current_trace()
         if not trace and not meta:
             return params
         return {**(params or {}), "_meta": {**trace, **(meta or {})}}
@@ -134,6 +134,15 @@ class McpFeature(BaseClient):
 
     def _is_handshake_era(self) -> bool:
         return not self._connection.current_dialect().is_modern
+
+
+def _current_trace() -> Mapping[str, str]:
+    """The trace that the caller is in, where the program itself uses OpenTelemetry."""
+    if "opentelemetry.trace" not in sys.modules:
+        return {}
+    from .tracing import current_trace
+
+    return current_trace()
 
 
 def _forgetter(results: ResultCache, method: str) -> Callable[[Link, Mapping[str, Any]], None]:

@@ -15,11 +15,11 @@ from ..events import ProgressHandler
 from ..offline import OfflineResponse
 from ..types.listing import Listing
 from .feature import McpFeature
-from .progress_bar import ProgressBar
 from .tool_names import NamesOfTools
 
 if TYPE_CHECKING:
     from ..types.tools import CallToolResult, Tool
+    from .progress_bar import ProgressBar
     from .schemas import SchemaChecks
 
 __all__ = ["ToolBook", "Tools"]
@@ -28,6 +28,12 @@ _LONGEST: Final = 10
 """How many timeouts progress may stretch a call to, unless the caller says."""
 
 _REPORT_SECONDS: Final = 1.0
+
+
+def _show_bar(name: str, on_progress: ProgressHandler | None) -> ProgressBar:
+    from .progress_bar import ProgressBar
+
+    return ProgressBar(name, on_progress)
 
 
 @functools.cache
@@ -230,7 +236,7 @@ class Tools(McpFeature):
             MCPError: as for ``request``.
         """
         params = self._tool_params(name, arguments, meta, validate_arguments)
-        bar = ProgressBar(name, on_progress) if progress else None
+        bar = _show_bar(name, on_progress) if progress else None
         report = on_progress if bar is None else bar
         try:
             result: CallToolResult | OfflineResponse[CallToolResult] = self._perform(

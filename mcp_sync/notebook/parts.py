@@ -30,6 +30,7 @@ __all__ = [
 
 _MOST_CHARACTERS: Final = 5_000
 
+# The class is named thrice where it meets rules of JupyterLab, which would win over one.
 STYLE: Final = """<style>
 .mcp-sync{--ms-ink:#1f2328;--ms-paper:#ffffff;--ms-line:#d0d7de;--ms-faint:#59636e;
 --ms-good:#1a7f37;--ms-warn:#9a6700;--ms-bad:#cf222e}
@@ -46,16 +47,18 @@ var(--ms-faint)))}
 .mcp-sync .ms-good{color:var(--jp-success-color1,var(--ms-good))}
 .mcp-sync .ms-warn{color:var(--jp-warn-color1,var(--ms-warn))}
 .mcp-sync .ms-bad{color:var(--jp-error-color1,var(--ms-bad))}
-.mcp-sync table{border-collapse:collapse;margin:.4em 0 0;color:inherit;background:transparent}
-.mcp-sync th,.mcp-sync td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0;
-border:0;white-space:normal;color:inherit;background:transparent}
-.mcp-sync th{font-weight:600;white-space:nowrap}
-.mcp-sync pre,.mcp-sync code{color:inherit;background:transparent;border:0;padding:0;
+& table{border-collapse:collapse;margin:.4em 0 0;color:inherit;background:transparent;border:0}
+& tr{background:transparent;color:inherit}
+& th,& td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0;
+border:0;white-space:normal;max-width:none;color:inherit;background:transparent}
+& th{font-weight:600;white-space:nowrap}
+& pre,& code{color:inherit;background:transparent;border:0;padding:0;
 font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.95em}
-.mcp-sync pre{margin:.3em 0 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:30em;
+& pre{margin:.3em 0 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:30em;
 overflow-y:auto}
-.mcp-sync img{max-width:100%}
-</style>"""
+& img{max-width:100%}
+</style>""".replace("&", ".mcp-sync" * 3)
+"""The style of every card: colours of the notebook where it has any, else light and dark."""
 
 _MARKS: Final = {
     **dict.fromkeys(("initialized", "healthy", "ok"), "ms-good"),

@@ -13,15 +13,13 @@ from typing import Any, Final
 
 from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
+from ..types.versions import COMPAREBLOCKS_VERSION
 from .compareblocks_errors import compareblocks_error
 from .dialect import Dialect, Handshake, HandshakeStep, Session
 from .messages import ErrorResponse, Message, RequestId, classify
 from .offer import Offer
 
-__all__ = ["COMPAREBLOCKS_VERSION", "MAX_REQUEST_SIZE", "CompareblocksDialect"]
-
-COMPAREBLOCKS_VERSION: Final = "1.0.0"
-"""What the server calls its protocol version; no version of MCP."""
+__all__ = ["MAX_REQUEST_SIZE", "CompareblocksDialect"]
 
 MAX_REQUEST_SIZE: Final = 1024 * 1024
 """Bytes of UTF-8; one more closes the link with 1009."""

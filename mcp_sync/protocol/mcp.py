@@ -10,12 +10,12 @@ import attrs
 from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
 from ..types.versions import (
+    COMPAREBLOCKS_VERSION,
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE_VERSION,
     PROTOCOL_VERSIONS,
     newest_common,
 )
-from .compareblocks import COMPAREBLOCKS_VERSION, CompareblocksDialect
 from .dialect import METHOD_NOT_FOUND, Dialect, Handshake, HandshakeStep, Session
 from .messages import Notification, Request, RequestId
 from .offer import Offer
@@ -134,6 +134,8 @@ def initialize(offer: Offer, dialect: McpDialect, next_dialect: Dialect | None =
         answer = yield _ask(offer, common)
     result = InitializeResult.from_wire(answer)
     if result.protocol_version == COMPAREBLOCKS_VERSION:
+        from .compareblocks import CompareblocksDialect  # noqa: PLC0415 - most servers are none
+
         return Session(result, CompareblocksDialect(), next_dialect)
     if dialect.is_pinned and result.protocol_version != version:
         raise MCPConnectionRejected(

@@ -6,8 +6,6 @@ For what is asked before a link is one: a proxy's tunnel and the upgrade.
 from __future__ import annotations
 
 import contextlib
-import datetime
-import email.utils
 from typing import Protocol
 
 from .dial import DialWait
@@ -75,6 +73,10 @@ def read_retry_after(field: str | None) -> float | None:
         return None
     if field.isascii() and field.isdigit():
         return min(float(field[:9]), RETRY_AFTER_CAP_S)
+    # Seldom seen: they load a calendar.
+    import datetime  # noqa: PLC0415
+    import email.utils  # noqa: PLC0415
+
     with contextlib.suppress(ValueError, OverflowError):
         moment = email.utils.parsedate_to_datetime(field)
         if moment.tzinfo is None:

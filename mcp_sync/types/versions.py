@@ -10,6 +10,7 @@ from typing import Final
 
 __all__ = [
     "AUTO",
+    "COMPAREBLOCKS_VERSION",
     "HANDSHAKE_VERSIONS",
     "LATEST_HANDSHAKE_VERSION",
     "LATEST_MODERN_VERSION",
@@ -20,6 +21,9 @@ __all__ = [
 
 AUTO: Final = "auto"
 """Not pinned: a probe finds out what the server speaks."""
+
+COMPAREBLOCKS_VERSION: Final = "1.0.0"
+"""What the compareblocks server calls its protocol version; no version of MCP."""
 
 MODERN_VERSIONS: Final = ("2026-07-28",)
 """Without a handshake: every request declares what it needs; newest first."""

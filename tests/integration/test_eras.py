@@ -105,7 +105,9 @@ def test_a_server_that_refuses_the_probe_is_initialized_on_the_same_link(code: i
         assert board.connections == 1
 
 
-def test_a_server_that_is_silent_about_the_probe_is_initialized_within_the_connect_timeout() -> None:
+def test_a_server_that_is_silent_about_the_probe_is_initialized_within_the_connect_timeout() -> (
+    None
+):
     probes: list[dict[str, Any]] = []
 
     def silent(line: Line) -> None:

@@ -166,9 +166,7 @@ def test_late_progress_is_dropped(client: MCPClient, line: Line) -> None:
     again.cancel()
 
 
-def test_of_reports_that_wait_for_their_turn_the_last_counts(
-    client: MCPClient, line: Line
-) -> None:
+def test_of_reports_that_wait_for_their_turn_the_last_counts(client: MCPClient, line: Line) -> None:
     told, blocked, release = Told(), threading.Event(), threading.Event()
 
     def slow(progress: float, total: float | None, message: str | None) -> None:

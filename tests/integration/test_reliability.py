@@ -8,10 +8,10 @@ import pytest
 
 from mcp_sync import MCPClient, MCPConnectionLost, MCPMessageTooLarge
 from mcp_sync.embedded import ServerProcess
+from pages import load
 from reliability import cutting, floods, killing, rude, soaking
 from reliability.clients import ANSWERED, MODES
 from reliability.dripping import DRIPS, dial_times, lost_names
-from pages import load
 from reliability.figures import FILE
 from reliability.judging import Herd, judge
 from reliability.page import PAGE, render

@@ -49,15 +49,17 @@ FAULTS = (
         (
             Change(
                 "client_calls.py",
-                "        result: dict[str, Any] | OfflineResponse[dict[str, Any]] = self._perform(\n"
-                "            method, params, timeout=timeout, offline=offline, idempotent=idempotent\n"
-                "        )\n",
+                "OfflineResponse[dict[str, Any]] = self._perform(\n"
+                "            method, params, timeout=timeout, "
+                "offline=offline, idempotent=idempotent\n"
+                "        )\n"
+                "        return result\n",
+                "Any\n"
                 "        try:\n"
-                "            result: Any = self._perform(\n"
-                "                method, params, timeout=timeout, offline=offline\n"
-                "            )\n"
+                "            result = self._perform(method, params, timeout=timeout)\n"
                 "        except Exception:\n"
-                '            return {"session_id": "offline_1", "status": "queued"}\n',
+                '            return {"session_id": "offline_1", "status": "queued"}\n'
+                "        return result\n",
             ),
         ),
     ),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,8 +26,9 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SERVER_URL", "PROFILES", "PROFILE", "REQUEST_TIMEOUT", "RECONNECT_ATTEMPTS"):
-        monkeypatch.delenv(f"MCP_SYNC_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("MCP_SYNC_")]:
+        if not name.startswith("MCP_SYNC_TEST_"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
 
 

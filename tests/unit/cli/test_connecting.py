@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import json
 from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcp_sync import BaseClient, ClientConfig, CompareblocksClient, MCPClient
 from mcp_sync.cli.connecting import connected, make_client
+from mcp_sync.cli.exits import BadInput
 from mcp_sync.embedded import EmbeddedServer
 
 
-def config(
-    kind: type[BaseClient] = CompareblocksClient,
-    url: str | None = None,
-    timeout: float | None = None,
-) -> ClientConfig:
-    client = make_client(kind, Namespace(url=url, timeout=timeout))
+NOTHING = dict.fromkeys(("url", "stdio", "config", "server", "protocol_version", "timeout"))
+
+
+def config(kind: type[BaseClient] = CompareblocksClient, **options: Any) -> ClientConfig:
+    client = make_client(kind, Namespace(**NOTHING | options))
     client.close()
     return client.config
 
@@ -49,7 +52,7 @@ def test_an_option_wins_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def fail_while_connected(url: str, clients: list[MCPClient]) -> None:
-    with connected(MCPClient, Namespace(url=url, timeout=None)) as (client, deadline):
+    with connected(MCPClient, Namespace(**NOTHING | {"url": url})) as (client, deadline):
         clients.append(client)
         assert client.is_initialized()
         assert 20 < (deadline.remaining() or 0) <= 30
@@ -61,3 +64,64 @@ def test_a_connected_client_is_closed_whatever_happens(server: EmbeddedServer) -
     with pytest.raises(ZeroDivisionError):
         fail_while_connected(server.url, clients)
     assert not clients[0].is_connected()
+
+
+def test_a_command_is_taken_apart_as_a_shell_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_SYNC_SERVER_URL", "ws://127.0.0.1:1")
+    found = config(MCPClient, stdio="python 'my server.py' --root=/srv")
+    assert found.stdio == ("python", "my server.py", "--root=/srv")
+
+
+def test_a_url_wins_over_a_command_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_SYNC_STDIO", "some command")
+    assert config(MCPClient).stdio == ("some", "command")
+    assert config(MCPClient, url="ws://127.0.0.1:2").stdio is None
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> str:
+    servers = {
+        "far": {"url": "wss://example.org/mcp"},
+        "guarded": {"url": "wss://example.org/mcp", "headers": {"X-A": "2"}},
+        "near": {"command": "uvx", "args": ["weather"], "env": {"TOKEN": "1"}},
+    }
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": servers}))
+    return str(file)
+
+
+def test_a_file_tells_all_of_a_server_and_headers_for_another_do_not_reach_it(
+    servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_SYNC_HEADERS", '{"Authorization": "Bearer secret"}')
+    monkeypatch.setenv("MCP_SYNC_STDIO", "some command")
+    far = config(MCPClient, config=servers, server="far")
+    assert (far.server_url, far.stdio, far.headers) == ("wss://example.org/mcp", None, {})
+    assert config(MCPClient, config=servers, server="guarded").headers == {"X-A": "2"}
+    near = config(MCPClient, config=servers, server="near")
+    assert (near.stdio, near.env) == (("uvx", "weather"), {"TOKEN": "1"})
+
+
+def test_headers_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_SYNC_HEADERS", '{"Authorization": "Bearer secret"}')
+    found = config(MCPClient, url="wss://example.org")
+    assert found.headers == {"Authorization": "Bearer secret"}
+
+
+def test_a_revision_can_be_pinned() -> None:
+    assert config(MCPClient, protocol_version="2025-06-18").protocol_version == "2025-06-18"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"stdio": "python 'server.py"}, "--stdio cannot be taken apart: no closing quotation"),
+        ({"config": "mcp.json"}, "--config needs --server NAME"),
+        ({"server": "weather"}, "--server needs --config FILE"),
+        ({"url": "ws://h", "server": "weather"}, "--server needs --config FILE"),
+    ],
+)
+def test_what_does_not_name_a_server_is_bad_input(options: dict[str, str], sentence: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        config(MCPClient, **options)
+    assert str(caught.value).startswith(sentence)

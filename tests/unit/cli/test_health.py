@@ -59,7 +59,8 @@ def greet(connection: WebSocketConnection) -> None:
 
 def test_a_server_that_stops_answering_is_unhealthy(run: Run) -> None:
     with WebSocketPeer(greet) as peer:
-        done = run("health", "--url", peer.url, "--timeout", "0.3")
+        pinned = ("--protocol-version", "2025-11-25")
+        done = run("health", "--url", peer.url, "--timeout", "0.3", *pinned)
     assert (done.code, done.err) == (4, "")
     told = dict(line.split(maxsplit=1) for line in done.out.splitlines())
     assert told["health"] == "unhealthy"

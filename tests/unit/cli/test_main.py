@@ -33,6 +33,13 @@ COMMANDS = [
     ("queue", "list"),
     ("queue", "export"),
     ("queue", "clear"),
+    ("tools",),
+    ("call",),
+    ("resources",),
+    ("read",),
+    ("prompts",),
+    ("ping",),
+    ("watch",),
 ]
 
 
@@ -57,7 +64,7 @@ def test_every_command_has_help(run: Run, command: tuple[str, ...]) -> None:
 def test_the_help_lists_the_exit_codes(run: Run) -> None:
     out = run("--help").out
     listed = [line.split()[0] for line in out.partition("exit codes:")[2].splitlines() if line]
-    assert listed == ["0", "1", "2", "3", "4", "130", "141"]
+    assert listed == ["0", "1", "2", "3", "4", "5", "130", "141"]
 
 
 def test_the_help_says_that_the_pdf_is_on_the_server(run: Run) -> None:
@@ -78,6 +85,11 @@ def test_the_help_says_that_the_pdf_is_on_the_server(run: Run) -> None:
         (["serve", "--port", "65536"], "must be a port from 0 to 65535, not '65536'"),
         (["serve", "--port", "http"], "must be a port from 0 to 65535, not 'http'"),
         (["serve", "--processing-delay", "-1"], "must be a number of seconds from 0, not '-1'"),
+        (["ping", "-c", "0"], "must be a whole number from 1, not '0'"),
+        (["watch", "-c", "some"], "must be a whole number from 1, not 'some'"),
+        (["call"], "the following arguments are required: NAME"),
+        (["tools", "--url", "ws://h", "--stdio", "cmd"], "not allowed with argument --url"),
+        (["health", "--stdio", "cmd", "--config", "f"], "not allowed with argument --stdio"),
         (["compareblocks", "results", "s", "--format", "xml"], "invalid choice: 'xml'"),
     ],
 )
@@ -241,7 +253,8 @@ def test_importing_the_command_line_stays_cheap() -> None:
     )
     loaded = set(done.stdout.split())
     assert "mcp_sync.cli.health" in loaded
-    assert loaded & {"asyncio", "websockets", "mcp_sync.embedded", "mcp_sync.cli.demo"} == set()
+    unwanted = {"asyncio", "websockets", "rich", "mcp_sync.embedded", "mcp_sync.cli.demo"}
+    assert loaded & unwanted == set()
 
 
 @pytest.mark.parametrize("command", ["serve", "demo"])

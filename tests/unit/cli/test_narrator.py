@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -24,6 +25,17 @@ def test_steps_are_numbered_and_sentences_indented(capsys: pytest.CaptureFixture
     narrator.show(["a", "b"])
     assert capsys.readouterr().out == "\n1. Begin\n   It begins.\n\n2. End\na\nb\n"
     assert narrator.title == "2. End"
+
+
+def test_the_story_may_go_to_another_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    narrator = Narrator(sys.stderr)
+    narrator.step("Begin")
+    narrator.hear(event("reconnecting", attempt=2))
+    narrator.say("It begins.")
+    narrator.show(["a"])
+    captured = capsys.readouterr()
+    assert captured.err == "\n1. Begin\n   [reconnecting] attempt 2\n   It begins.\na\n"
+    assert captured.out == ""
 
 
 def test_what_was_heard_is_told_before_the_next_sentence(

@@ -91,3 +91,11 @@ def test_other_commands_leave_the_journal_of_the_environment_alone(
     before = contents(path.parent)
     assert run("health", "--url", server.url).code == 0
     assert contents(path.parent) == before
+
+
+def test_list_and_clear_as_json(run: Run, path: Path) -> None:
+    first, second, third = json.loads(run("queue", "list", path, "--json").out)
+    assert (first["method"], first["sent"], third["sent"]) == ("tools/call", False, True)
+    assert second["expires_at"] > second["queued_at"]
+    assert "params" not in first
+    assert json.loads(run("queue", "clear", path, "--json").out) == {"deleted": 3}

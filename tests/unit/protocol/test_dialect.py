@@ -15,7 +15,6 @@ from mcp_sync.protocol.negotiation import NegotiatingDialect
 from mcp_sync.protocol.offer import Offer
 from mcp_sync.types.session import InitializeResult
 
-
 OFFER = Offer(client_info={"name": "c", "version": "1"})
 
 
@@ -126,9 +125,7 @@ def test_a_dialect_does_not_change_by_being_spoken(dialect: Dialect) -> None:
         ),
     ],
 )
-def test_a_request_has_the_callers_meta_and_no_empty_one(
-    params: str, meta: str, text: str
-) -> None:
+def test_a_request_has_the_callers_meta_and_no_empty_one(params: str, meta: str, text: str) -> None:
     assert Plain().encode_request(1, "m", params, meta) == text
 
 

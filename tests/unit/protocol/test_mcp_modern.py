@@ -40,7 +40,9 @@ def sent(
 ) -> dict[str, Any]:
     """A request with these params as it goes onto the wire."""
     text, meta = encode_apart(params, STAMPED_KEYS)
-    message: dict[str, Any] = json.loads(spoken.encode_request(request_id, "tools/call", text, meta))
+    message: dict[str, Any] = json.loads(
+        spoken.encode_request(request_id, "tools/call", text, meta)
+    )
     return message
 
 
