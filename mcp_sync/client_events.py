@@ -12,7 +12,8 @@ from .events import EventHandler, EventName, NotificationHandler
 
 __all__ = ["EventSource"]
 
-HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
+HandlerT = TypeVar("HandlerT", bound=EventHandler)
+NotedT = TypeVar("NotedT", bound=NotificationHandler)
 
 
 class EventSource(abc.ABC):
@@ -46,6 +47,12 @@ class EventSource(abc.ABC):
         """
         return self._register(partial(self._dispatcher().on, event), handler)
 
+    @overload
+    def once(self, event: EventName) -> Callable[[HandlerT], HandlerT]: ...
+
+    @overload
+    def once(self, event: EventName, handler: EventHandler) -> EventHandler: ...
+
     def once(self, event: str, handler: EventHandler | None = None) -> Any:
         """Have a function called at the next event of a kind alone; otherwise like ``on``."""
         register = partial(self._dispatcher().on, event, once=True)
@@ -54,6 +61,12 @@ class EventSource(abc.ABC):
     def off(self, event: str, handler: EventHandler) -> bool:
         """Take a handler away; whether it was there."""
         return self._dispatcher().off(event, handler)
+
+    @overload
+    def on_notification(self, method: str) -> Callable[[NotedT], NotedT]: ...
+
+    @overload
+    def on_notification(self, method: str, handler: NotificationHandler) -> NotificationHandler: ...
 
     def on_notification(self, method: str, handler: NotificationHandler | None = None) -> Any:
         """Have a function called at every notification of a method; also as a decorator.
@@ -79,7 +92,7 @@ class EventSource(abc.ABC):
             register(handler)
             return handler
 
-        def decorate(function: HandlerT) -> HandlerT:
+        def decorate(function: Any) -> Any:
             register(function)
             return function
 

@@ -21,7 +21,7 @@ from state_diagram import state_diagram
 
 import mcp_sync
 from mcp_sync.errors import MCPError
-from mcp_sync.states import TRANSITIONS, Trigger
+from mcp_sync.states import TRANSITIONS
 
 GROUP_OF = {
     "base_client": "Clients",
@@ -59,15 +59,14 @@ class Generated(SphinxDirective):
 
 
 class StateTable(Generated):
-    """The table of states: where each trigger leads, empty where it is illegal."""
+    """The table of states: where each trigger leads; what is not there is illegal."""
 
     def lines(self) -> Iterator[str]:
-        """One row per state, one column per trigger."""
-        yield "| state | " + " | ".join(trigger.name for trigger in Trigger) + " |"
-        yield "|---" * (len(Trigger) + 1) + "|"
+        """One row per state."""
+        yield from ["| in the state | what happens, and where it leads |", "|---|---|"]
         for state, row in TRANSITIONS.items():
-            targets = [row[trigger].name if trigger in row else "" for trigger in Trigger]
-            yield f"| **{state.name}** | " + " | ".join(targets) + " |"
+            targets = [f"{trigger.name} → **{row[trigger].name}**" for trigger in row]
+            yield f"| **{state.name}** | {', '.join(targets)} |"
 
 
 class StateDiagram(SphinxDirective):

@@ -94,10 +94,15 @@ def connect(client: BaseClient, timeout: float | None) -> None:
         MCPConnectionRejected: the server refused for good.
     """
     deadline = Deadline(_PATIENCE if timeout is None else timeout)
-    if client.connect(deadline.remaining()) and client.wait_until_ready(deadline.remaining()):
+    if client.connect(deadline.remaining()) and _wait_until_ready(client, deadline):
         return
     last_error = client.get_connection_stats().dials.last_error
     raise Unreachable(client.get_client_info().server_url, last_error)
+
+
+def _wait_until_ready(client: BaseClient, deadline: Deadline) -> bool:
+    # What is public waits on while the attempts are used up: here that is the end.
+    return client._connection.wait_until_ready(deadline, while_offline=False)
 
 
 @contextlib.contextmanager

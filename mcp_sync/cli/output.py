@@ -60,9 +60,7 @@ def print_text(text: str) -> None:
     Anywhere else it goes as it came, so that a pipe or a file has it whole.
     """
     if is_terminal(sys.stdout):
-        text = "".join(
-            one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text
-        )
+        text = "".join(one if _is_harmless(one) else repr(one)[1:-1] for one in text)
     print(text, end="" if text.endswith("\n") else "\n")
 
 

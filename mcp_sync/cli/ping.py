@@ -56,7 +56,7 @@ class Tally:
         """All of it, for people."""
         made = len(self.round_trips)
         share = f"{self.lost / made:.0%}" if made else "none"
-        lines = [f"--- {url} ---", f"{made} pings, {made - self.lost} answers, {share} lost"]
+        lines = [f"--- {url} ---", f"{made} sent, {made - self.lost} answered, {share} lost"]
         figures = [f"{name} {value * 1000:.2f}" for name, value in self.figures().items() if value]
         return [*lines, f"{'  '.join(figures)} ms"] if figures else lines
 

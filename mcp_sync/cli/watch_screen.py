@@ -84,7 +84,7 @@ def draw(view: View, width: int, *, ascii_only: bool = False) -> RenderableType:
     state = Text(str(found.state), style=f"bold {_COLOURS.get(found.state, 'yellow')}")
     state.append(f" since {clock(found.state_since)}, up {found.uptime:.0f} s", style="")
     facts = _grid(
-        ("server", Text(printable(f"{view.url}  {view.server or ''}"))),
+        ("server", Text(printable(f"{view.url}, {view.server or 'not heard of so far'}"))),
         ("state", state),
         ("queue", Text(_queue(view))),
         ("pings", Text(f"{view.pings}, {view.lost} lost; {_figures(view)}")),
@@ -116,10 +116,10 @@ def _grid(*rows: tuple[str, Text]) -> Table:
 
 
 def _section(title: str, rows: list[tuple[str, str, str]]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
+    grid = Table.grid(padding=(0, 2), expand=True)
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows[-_SHOWN:]:
         grid.add_row(*(Text(printable(cell)) for cell in row))
     head = Rule(Text(f"{title} ({len(rows)})", style="bold"), align="left", style="dim")

@@ -137,7 +137,7 @@ class Calls:
         """Take note of a call's progress; the call when somebody wants to know of it."""
         with self._gate.lock:
             call = self.peer.find(token)
-            if call is None or call.on_progress is None:
+            if call is None or (call.on_progress is None and call.renewal is None):
                 return None
             if call.progress is not None and progress.progress <= call.progress.progress:
                 return None

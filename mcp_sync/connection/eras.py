@@ -40,6 +40,8 @@ def learn(config: ClientConfig, dialect: Dialect) -> None:
     if dialect.is_modern:
         _of_handshake_era.pop(server, None)
         return
+    if config.protocol_version != AUTO:
+        return  # It was asked for no other era, which tells nothing of what it speaks.
     _of_handshake_era[server] = None
     while len(_of_handshake_era) > _MOST:
         _of_handshake_era.pop(next(iter(_of_handshake_era)), None)

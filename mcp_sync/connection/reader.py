@@ -173,7 +173,7 @@ class Reader:
         level = self._restorations.log_level
         if level is not None and not link.dialect.is_modern:
             self._restore(link, "logging/setLevel", {"level": level}, deadline)
-        self._streams.restore(link, deadline)
+        self._streams.restore(link, deadline, self._exchange)
         if self._gate.config.trust_tool_hints:
             self._read_hints(link, session, deadline)
 

@@ -81,7 +81,7 @@ class Rounds:
                 return
             self._calls.asked.discard(call)
             call.owner = Owner.CALLER
-            call.written_at = call.queued_at = None
+            call.written_at = call.queued_at = call.request_id = None
         try:
             self._send(call)
         except MCPError as error:
@@ -117,7 +117,7 @@ class Rounds:
 
     def _ask(self, call: Call, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            answer = self._requests.handlers[method](params)
+            answer: object = self._requests.handlers[method](params)
         except MCPResponseError as refusal:
             sentence = f"the handler of {method} refused: {refusal.error_message}"
             raise MCPCancelledError(call.method, sentence) from refusal

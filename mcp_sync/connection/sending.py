@@ -17,7 +17,7 @@ from ..errors import (
     MCPQueueFullError,
 )
 from ..protocol.dialect import with_meta
-from ..protocol.messages import encode_notification
+from ..protocol.messages import RequestId, encode_notification
 from ..states import ConnectionState
 from ..transports.base import LinkDown, WriteTimeout
 from .call import Call, Owner
@@ -89,6 +89,7 @@ class Sender:
         """
         # The time for the answer runs from here: a peer may send, and so live, and never read.
         limit = call.deadline or Deadline(call.answer_limit)
+        request_id = call.request_id
         try:
             text = _text(link, call)
             link.dialect.check_size(len(text) if text.isascii() else len(text.encode()))
@@ -108,7 +109,7 @@ class Sender:
             self._calls.cancel(call)
             raise
         else:
-            self._written(link, call)
+            self._written(link, call, request_id)
             return True
         return False
 
@@ -117,11 +118,13 @@ class Sender:
         with self._gate.lock:
             self._calls.outbox.discard(call)
 
-    def _written(self, link: Link, call: Call) -> None:
+    def _written(self, link: Link, call: Call, request_id: RequestId | None) -> None:
         gate, calls = self._gate, self._calls
         with gate.lock:
             gate.stats.call_sent()
             link.messages_sent += 1
+            if call.request_id != request_id:
+                return  # The server has asked for input meanwhile: it is on its way once more.
             if call.queued:
                 calls.outbox.remove(call)
                 if calls.room_wanted:
@@ -377,7 +380,7 @@ def _text(link: Link, call: Call) -> str:
     meta = call.meta
     if call.request_id is None:
         return encode_notification(call.method, with_meta(call.params, meta))
-    if call.on_progress is not None:
+    if call.on_progress is not None or call.renewal is not None:
         # A new id at each replay makes a token that no report on an old link can meet.
         token = f'"progressToken":{json.dumps(call.request_id)}'
         meta = f"{meta},{token}" if meta else token

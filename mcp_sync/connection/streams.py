@@ -120,7 +120,9 @@ class Streams:
         for uri in unwanted:
             self._unsubscribe(link, uri)
 
-    def open(self, link: Link, listener: Listener, deadline: Deadline) -> None:
+    def open(
+        self, link: Link, listener: Listener, deadline: Deadline, exchange: Exchange | None = None
+    ) -> None:
         """Ask the server of a ready link for a listener's stream; nothing if it was asked already.
 
         Raises:
@@ -131,9 +133,9 @@ class Streams:
         if link.dialect.is_modern:
             self._listen(link, listener, deadline)
         else:
-            self._subscribe(link, listener, deadline)
+            self._subscribe(link, listener, deadline, exchange or self._exchange)
 
-    def restore(self, link: Link, deadline: Deadline) -> None:
+    def restore(self, link: Link, deadline: Deadline, exchange: Exchange) -> None:
         """Open all streams on a link that is being prepared; what is refused ends its stream.
 
         Raises:
@@ -142,7 +144,7 @@ class Streams:
         for listener in self._listeners:
             listener.interrupted()
             try:
-                self.open(link, listener, deadline)
+                self.open(link, listener, deadline, exchange)
             except MCPResponseError as error:
                 _log.warning("the server refused what was subscribed to: %s", error)
                 listener.ended(error)
@@ -183,12 +185,14 @@ class Streams:
             self._report_down(link, down)
             raise MCPConnectionError(f"subscriptions/listen: {down.cause}") from down
 
-    def _subscribe(self, link: Link, listener: Listener, deadline: Deadline) -> None:
+    def _subscribe(
+        self, link: Link, listener: Listener, deadline: Deadline, exchange: Exchange
+    ) -> None:
         for uri in listener.wanted.get("resourceSubscriptions", ()):
             with self._gate.lock:
                 if uri in link.subscribed:
                     continue
-            self._exchange(link, "resources/subscribe", {"uri": uri}, deadline)
+            exchange(link, "resources/subscribe", {"uri": uri}, deadline)
             with self._gate.lock:
                 link.subscribed.add(uri)
         listener.opened(_honored(link, listener.wanted))

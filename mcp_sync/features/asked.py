@@ -7,7 +7,7 @@ the threads ``mcp-request-N`` and may call the client.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..connection.requests import Handler
 from .feature import McpFeature
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked"]
 
+# As decorators they leave a function what it was.
+SamplingT = TypeVar("SamplingT", bound="SamplingHandler")
+ElicitationT = TypeVar("ElicitationT", bound="ElicitationHandler")
+RootsT = TypeVar("RootsT", bound="Roots | RootsHandler")
+
 _MODES: Final = ("form", "url")
 
 
@@ -24,8 +29,8 @@ class Asked(McpFeature):
     """The client's answers to what a server asks. May be shared between threads."""
 
     def on_sampling(
-        self, handler: SamplingHandler, *, tools: bool = False, context: bool = False
-    ) -> SamplingHandler:
+        self, handler: SamplingT, *, tools: bool = False, context: bool = False
+    ) -> SamplingT:
         """Let the server ask for a completion by a model; also as a decorator.
 
         A server of the handshake era is told with the next link; give the handler to the
@@ -48,8 +53,8 @@ class Asked(McpFeature):
         return handler
 
     def on_elicitation(
-        self, handler: ElicitationHandler, *, modes: Iterable[str] = _MODES
-    ) -> ElicitationHandler:
+        self, handler: ElicitationT, *, modes: Iterable[str] = _MODES
+    ) -> ElicitationT:
         """Let the server ask a person; also as a decorator.
 
         When it takes effect is said at ``on_sampling``. Content that a handler leaves out takes
@@ -72,7 +77,7 @@ class Asked(McpFeature):
         self._offer(ELICITATION, answer_elicitation(handler, modes), "elicitation", capability)
         return handler
 
-    def on_roots(self, roots: Roots | RootsHandler) -> Roots | RootsHandler:
+    def on_roots(self, roots: RootsT) -> RootsT:
         """Let the server ask where it may look; also as a decorator.
 
         When it takes effect is said at ``on_sampling``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
@@ -21,6 +21,8 @@ _log: Final = logging.getLogger("mcp_sync.server")
 
 _METHOD: Final = "notifications/message"
 
+LogHandlerT = TypeVar("LogHandlerT", bound="LogHandler")
+
 
 class Logs(McpFeature):
     """What a server logs. May be shared between threads."""
@@ -30,7 +32,7 @@ class Logs(McpFeature):
         if not connection.dispatcher.wants_notification(_METHOD):
             connection.dispatcher.on_notification(_METHOD, _to_logging)
 
-    def on_log(self, handler: LogHandler) -> LogHandler:
+    def on_log(self, handler: LogHandlerT) -> LogHandlerT:
         """Have a function called at every log message of the server; also as a decorator.
 
         The messages go to the logger ``mcp_sync.server`` in any case.

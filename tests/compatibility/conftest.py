@@ -80,11 +80,23 @@ def case(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the checks of what a server does not offer."""
+    """Leave out the checks of what a server does not offer; keep those of one server together."""
     left_out = [item for item in items if _is_not_offered(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            # Or each worker would start each server.
+            peer = _peer(item)
+            if peer is not None:
+                item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {peer.id}"))
+
+
+def _peer(item: pytest.Item) -> Peer | None:
+    callspec = getattr(item, "callspec", None)
+    peer = None if callspec is None else callspec.params.get("peer")
+    return peer if isinstance(peer, Peer) else None
 
 
 def _is_not_offered(item: pytest.Item) -> bool:
@@ -94,10 +106,10 @@ def _is_not_offered(item: pytest.Item) -> bool:
 
 def _tried(item: pytest.Item) -> tuple[str, str] | None:
     """The server and the feature that a test tries."""
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or "feature" not in callspec.params:
+    peer = _peer(item)
+    if peer is None or "feature" not in item.callspec.params:  # type: ignore[attr-defined]
         return None
-    return callspec.params["peer"].id, callspec.params["feature"]
+    return peer.id, item.callspec.params["feature"]  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -74,7 +74,7 @@ def render(page: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
         [
             table(columns, servers),
             table(("feature", *(server[0] for server in servers)), features),
-            f"Not in the table:\n\n{notes}",
+            f"What the numbers mean:\n\n{notes}",
         ]
     )
     return between_markers(page, rows, shown)
@@ -86,4 +86,4 @@ def _cell(row: Mapping[str, Any], peer_id: str, feature: str, reasons: list[str]
         return _SHOWN[row["features"][feature]]
     if reason not in reasons:
         reasons.append(reason)
-    return f"no ({reasons.index(reason) + 1})"
+    return f"({reasons.index(reason) + 1})"

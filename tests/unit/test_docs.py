@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
+from pathlib import Path
 
 import attrs
 import pytest
 
 import mcp_sync
-from house import PROJECT
+from house import MODULES, PROJECT
 from mcp_sync._version import __version__
 from mcp_sync.config import ClientConfig
+from mcp_sync.states import TRANSITIONS, ConnectionState, Trigger
 
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \| (.+) \|$", re.MULTILINE)
 
@@ -45,3 +48,63 @@ def test_the_readme_holds_its_two_commands_each_in_one_line_on_the_first_screen(
 def test_the_changelog_tells_of_this_version() -> None:
     log = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## {re.escape(mcp_sync.__version__)}\b", log, re.MULTILINE)
+
+
+def rooms_of(page: str) -> set[str]:
+    """Every room that stands in a table of the page, in its first two columns."""
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    cells = [cell for line in lines for cell in line.split("|")[1:3]]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_room_stands_in_the_table_of_the_floors() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tops = {module.name.partition(".")[0] for module in MODULES} - {"", "_version"}
+    assert tops - rooms_of(page) == set()
+
+
+@pytest.mark.parametrize("floor", ["connection", "features", "protocol", "transports"])
+def test_every_room_of_a_floor_has_its_row(floor: str) -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    title = "transport" if floor == "transports" else floor
+    [table] = re.findall(
+        rf"^## The {title}\b.*?room by room$(.*?)^## ", page, re.MULTILINE | re.DOTALL
+    )
+    here = {module.name.partition(".")[2] for module in MODULES if module.path.parent.name == floor}
+    assert rooms_of(table) == here - {""}
+
+
+def test_every_error_has_a_cure_and_no_cure_is_left_over() -> None:
+    cures = runpy.run_path(str(PROJECT / "docs" / "_ext" / "cures.py"))["CURES"]
+    public = [getattr(mcp_sync, name) for name in mcp_sync.__all__]
+    errors = {
+        one.__name__ for one in public if isinstance(one, type) and issubclass(one, Exception)
+    }
+    assert set(cures) == errors
+    assert [name for name, cure in cures.items() if not cure.endswith((".", "?"))] == []
+
+
+def test_every_state_has_its_place_in_the_drawing_and_every_transition_its_arrow() -> None:
+    drawing = runpy.run_path(str(PROJECT / "docs" / "_ext" / "state_diagram.py"))["state_diagram"]()
+    assert {state.name for state in ConnectionState} <= set(re.findall(r">(\w+)</text>", drawing))
+    arrows = sum(trigger is not Trigger.CLOSE for row in TRANSITIONS.values() for trigger in row)
+    assert drawing.count("marker-end") == arrows
+
+
+PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+
+
+def test_every_page_is_listed_once_in_the_index() -> None:
+    docs = PROJECT / "docs"
+    listed = re.findall(
+        r"^(?:[^\n<]+<)?([\w/-]+)>?$", (docs / "index.md").read_text(), re.MULTILINE
+    )
+    pages = [path.relative_to(docs).with_suffix("").as_posix() for path in docs.rglob("*.md")]
+    assert sorted(name for name in listed if name in pages) == sorted({*pages} - {"index"})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_every_setting_and_method_that_a_page_names_is_there(path: Path) -> None:
+    names = re.findall(r"`(?:client|call)\.(\w+)\(", path.read_text(encoding="utf-8"))
+    clients = (mcp_sync.MCPClient, mcp_sync.CompareblocksClient, mcp_sync.Call)
+    assert [name for name in names if not any(hasattr(kind, name) for kind in clients)] == []

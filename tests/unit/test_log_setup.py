@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_sync.log_setup import EnvironmentHandler, set_up_logging
+from scenes import nobody_listening
 
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} DEBUG   MainThread mcp_sync\.some_room: news\n")
 
@@ -81,23 +82,28 @@ def test_the_stream_is_what_standard_error_is_now(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("level", "said"), [("debug", r" DEBUG   \S+ mcp_sync\.\w+: "), ("loud", "is no level; ")]
+    ("level", "said"),
+    [
+        ("debug", r"^[\d:.]{12} WARNING mcp-reader mcp_sync\.connection: attempt 1 "),
+        ("loud", r"^MCP_SYNC_LOG='loud' is no level; "),
+    ],
 )
 def test_any_program_that_imports_the_library_shows_its_log(level: str, said: str) -> None:
     program = (
-        "import mcp_sync\n"
-        "with mcp_sync.MCPClient('ws://127.0.0.1:1', start_offline=True) as client:\n"
-        "    client.get_connection_stats()\n"
-        "print('done')"
+        "import sys, mcp_sync\n"
+        "client = mcp_sync.MCPClient(sys.argv[1], reconnect_attempts=0)\n"
+        "print(client.connect())\n"
+        "client.close()\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "MCP_SYNC_LOG": level},
-        timeout=30,
-        check=True,
-    )
-    assert run.stdout == "done\n"
-    assert re.search(said, run.stderr)
+    with nobody_listening() as url:
+        run = subprocess.run(
+            [sys.executable, "-c", program, url],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "MCP_SYNC_LOG": level},
+            timeout=30,
+            check=True,
+        )
+    assert run.stdout == "False\n"
+    assert re.search(said, run.stderr, re.MULTILINE)
     assert "Traceback" not in run.stderr

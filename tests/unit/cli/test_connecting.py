@@ -12,7 +12,6 @@ from mcp_sync.cli.connecting import connected, make_client
 from mcp_sync.cli.exits import BadInput
 from mcp_sync.embedded import EmbeddedServer
 
-
 NOTHING = dict.fromkeys(("url", "stdio", "config", "server", "protocol_version", "timeout"))
 
 

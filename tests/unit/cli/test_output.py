@@ -14,6 +14,7 @@ from mcp_sync.cli.output import (
     line_width,
     plain,
     print_json,
+    print_text,
     printable,
     speak_plainly,
     table,
@@ -132,3 +133,30 @@ def test_without_streams_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     speak_plainly()
     complain("nobody hears it")
     print_json({"nobody": "reads it"})
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+HOSTILE = "two\n\tlines \x1b[2J\r\x9b31m \u202e \u3000für 潮位"
+
+
+def test_a_terminal_gets_no_control_characters_but_ends_of_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    print_text(HOSTILE)
+    shown = "two\n\tlines \\x1b[2J\\r\\x9b31m \\u202e \u3000für 潮位\n"
+    assert sys.stdout.getvalue() == shown  # type: ignore[attr-defined]
+
+
+def test_a_pipe_gets_a_text_as_it_came_and_a_line_that_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_text(HOSTILE)
+    print_text("ended\n")
+    assert capsys.readouterr().out == f"{HOSTILE}\nended\n"

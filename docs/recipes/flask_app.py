@@ -1,0 +1,32 @@
+"""A Flask application that shares one client between its threads, under any gunicorn worker."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flask import Flask
+
+from mcp_sync import MCPClient, MCPConnectionError, MCPTimeoutError
+
+app = Flask(__name__)
+
+# Made once, where the application is made. It connects with its first call, in each worker anew.
+client = MCPClient(os.environ["MCP_SERVER"], request_timeout=10)
+
+
+@app.get("/echo/<text>")
+def echo(text: str) -> tuple[dict[str, Any], int]:
+    """Call a tool; say 503 while the server is away."""
+    try:
+        answer = client.call_tool("echo", {"text": text}, idempotent=True, offline="raise")
+    except (MCPConnectionError, MCPTimeoutError) as error:
+        return {"error": str(error)}, 503
+    return {"text": answer.text, "worker": os.getpid()}, 200
+
+
+@app.get("/health")
+def health() -> tuple[dict[str, Any], int]:
+    """For a load balancer: whether the server behind this application is well."""
+    found = client.health_check(timeout=2)
+    return found.as_dict(), 200 if found.status in ("healthy", "degraded") else 503

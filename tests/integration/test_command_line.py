@@ -1,0 +1,273 @@
+"""The command line as processes: terminals, signals, closed outputs, and the page's transcripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from house import PROJECT
+from mcp_sync.cli import main
+from mcp_sync.deadline import Deadline
+from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from peers_cli import cli_command, cli_line
+from scenes import nobody_listening
+from timing import MS
+
+COMMAND = [sys.executable, "-m", "mcp_sync"]
+
+PATIENCE = 20_000 * MS
+"""A process takes a while to start on a busy machine."""
+
+PAGE = PROJECT / "docs" / "command-line.md"
+
+RECORDING = "MCP_SYNC_RECORD" in os.environ
+"""Whether the page is to be written anew instead of being held to what the commands print."""
+
+
+def without_settings() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MCP_SYNC_")}
+    return {**kept, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments, "--stdio", cli_line()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=without_settings(),
+        text=True,
+    )
+
+
+class Terminal:
+    """A terminal with a command in it, as somebody in front of it has them."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.master, slave = pty.openpty()
+        self.before = termios.tcgetattr(slave)
+        self.seen = b""
+        self.child = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=without_settings(),
+            start_new_session=True,
+        )
+        self.slave = slave
+
+    def wait_for(self, text: bytes) -> None:
+        deadline = Deadline(PATIENCE)
+        while text not in self.seen:
+            assert select.select([self.master], [], [], deadline.remaining())[0], self.seen
+            self.seen += os.read(self.master, 65536)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def end(self) -> int:
+        """Read to the end of the process; a terminal that nobody reads would block it."""
+        deadline = Deadline(PATIENCE)
+        while self.child.poll() is None and not deadline.is_over():
+            if select.select([self.master], [], [], 0.05)[0]:
+                self.seen += os.read(self.master, 65536)
+        while select.select([self.master], [], [], 0)[0]:
+            self.seen += os.read(self.master, 65536)
+        return self.child.wait(0)
+
+    def close(self) -> None:
+        self.child.kill()
+        self.child.wait()
+        for end in (self.master, self.slave):
+            os.close(end)
+
+
+@pytest.fixture
+def watching() -> Iterator[Terminal]:
+    terminal = Terminal("watch", "-i", "0.2", "--stdio", cli_line())
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def test_the_live_screen_shows_the_server_and_ends_with_q(watching: Terminal) -> None:
+    watching.wait_for(b"weather 1.0")
+    watching.wait_for(b"p99")
+    assert termios.tcgetattr(watching.slave)[3] & termios.ICANON == 0
+    watching.type(b"q")
+    assert watching.end() == 0
+    assert b"\x1b[?1049h" in watching.seen
+    assert watching.seen.rindex(b"\x1b[?1049l") > watching.seen.rindex(b"weather 1.0")
+    assert b"Traceback" not in watching.seen
+    assert termios.tcgetattr(watching.slave) == watching.before
+
+
+def test_ctrl_c_cancels_the_call_at_the_server(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    child = subprocess.Popen(
+        [*COMMAND, "call", "climate", "for_ever=true", "--stdio", cli_line(diary=str(diary))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=without_settings(),
+        text=True,
+    )
+    with child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == " 50% year 1\n"
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "mcp-sync: interrupted"
+    assert "Traceback" not in err
+    assert diary.read_text().splitlines()[-1] == "notifications/cancelled"
+
+
+@pytest.mark.parametrize(
+    ("command", "first", "last"),
+    [("ping", "1: ", "\nmin "), ("watch", "", "")],
+)
+def test_ctrl_c_is_the_ordinary_end_of_what_has_none(command: str, first: str, last: str) -> None:
+    with start(command, "-i", "0.1") as child:
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith(first)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, err) == (0, "")
+    assert last in out
+
+
+def test_a_terminal_that_is_gone_ends_a_command_quietly() -> None:
+    master, slave = pty.openpty()
+    os.close(master)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "tools", "--stdio", cli_line()],
+            stdin=subprocess.DEVNULL,
+            stdout=slave,
+            stderr=subprocess.PIPE,
+            env=without_settings(),
+            timeout=PATIENCE,
+            check=False,
+        )
+    finally:
+        os.close(slave)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_pipe_ends_what_goes_on_for_ever_quietly() -> None:
+    with start("ping", "-i", "0.01") as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(PATIENCE) == 141
+        assert child.stderr.read() == ""
+
+
+def test_headers_of_the_environment_reach_the_server_and_no_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requests = []
+
+    def refuse(connection: WebSocketConnection) -> None:
+        requests.append(connection.read_request())
+        connection.respond(403)
+
+    monkeypatch.setenv("MCP_SYNC_HEADERS", '{"Authorization": "Bearer secret"}')
+    with WebSocketPeer(refuse, upgrade=False) as peer:
+        assert main(["tools", "--url", peer.url]) == 3
+    assert "secret" in repr(requests[0])
+    captured = capsys.readouterr()
+    assert "403" in captured.err
+    assert "secret" not in captured.out + captured.err
+
+
+def test_the_log_is_shown_once_where_two_ways_ask_for_it() -> None:
+    with nobody_listening() as url:
+        done = subprocess.run(
+            [*COMMAND, "tools", "--debug", "--url", url],
+            capture_output=True,
+            env={**without_settings(), "MCP_SYNC_LOG": "warning"},
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 3
+    layout = r"\d\d:\d\d:\d\d\.\d{3} WARNING mcp-reader mcp_sync\.connection: attempt 1 "
+    assert re.match(layout, done.stderr)
+    assert done.stderr.count("attempt 1 to connect failed") == 1
+
+
+# The transcripts of the page
+
+
+def transcripts() -> list[tuple[str, str]]:
+    """Each command of the page and what it prints there, the two streams in one."""
+    page = PAGE.read_text(encoding="utf-8")
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            found.append((command, printed))
+    return found
+
+
+def play(command: str, capfd: pytest.CaptureFixture[str]) -> str:
+    """What a command of the page prints, in this process, and its exit code where it has one."""
+    line, asks_for_code, _ = command.partition("; echo $?")
+    program, *arguments = shlex.split(line)
+    assert program == "mcp-sync"
+    code = main(arguments)
+    captured = capfd.readouterr()
+    return captured.out + captured.err + (f"{code}\n" if asks_for_code else "")
+
+
+def settle(printed: str) -> str:
+    """A transcript without what differs from run to run: times and the name of the interpreter."""
+    printed = re.sub(r"\b\d\d:\d\d:\d\d\b", "12:00:00", printed)
+    printed = re.sub(r"stdio:python[\d.]*", "stdio:python", printed)
+    printed = re.sub(r"to python[\d.]*\[\d+\]", "to python[4711]", printed)
+    return re.sub(r"\b\d+\.\d+\b(?= ms|  (avg|p50|p99|max))", "0.25", printed)
+
+
+@pytest.fixture
+def in_the_place_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory with the ``mcp.json`` that the page speaks of."""
+    command, *args = cli_command()
+    servers = {"weather": {"command": command, "args": args}}
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in [name for name in os.environ if name.startswith("MCP_SYNC_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("in_the_place_of_the_page")
+@pytest.mark.parametrize("number", range(len(transcripts())))
+def test_a_transcript_of_the_page_is_true(number: int, capfd: pytest.CaptureFixture[str]) -> None:
+    command, printed = transcripts()[number]
+    found = play(command, capfd)
+    if RECORDING:
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(page.replace(f"$ {command}\n{printed}", f"$ {command}\n{found}"))
+    else:
+        assert settle(found) == settle(printed)
+
+
+def test_the_page_has_a_transcript_of_each_command_for_standard_servers() -> None:
+    shown = {shlex.split(command)[1] for command, _ in transcripts()}
+    assert shown >= {"tools", "call", "resources", "read", "prompts", "ping", "watch", "health"}
