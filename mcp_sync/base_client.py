@@ -309,6 +309,11 @@ class BaseClient(CallSource, EventSource):
         """Whether the attempts are used up and the client probes on quietly."""
         return self.get_connection_state() is ConnectionState.OFFLINE
 
+    @property
+    def session(self) -> InitializeResult | None:
+        """What the server told of itself on the current link; None before a handshake."""
+        return self._connection.session_result()
+
     def get_client_info(self) -> ClientDescription:
         """Who this client is and whom it talks to."""
         connection = self._connection

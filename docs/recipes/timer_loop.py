@@ -30,10 +30,15 @@ class Poller:
         self._timer: threading.Timer | None = None
 
     def start(self) -> None:
-        """Have the first turn."""
+        """Have the first turn come."""
         with self._lock:
-            self._timer = threading.Timer(self._seconds, self._turn)
-            self._timer.start()
+            self._timer = self._next()
+
+    def _next(self) -> threading.Timer:
+        timer = threading.Timer(self._seconds, self._turn)
+        timer.daemon = True  # a poller that was forgotten keeps no process alive
+        timer.start()
+        return timer
 
     def _turn(self) -> None:
         try:
@@ -43,9 +48,8 @@ class Poller:
         except MCPError as error:
             self._missed(error)
         with self._lock:
-            if self._timer is None:
-                return
-        self.start()
+            if self._timer is not None:
+                self._timer = self._next()
 
     def stop(self) -> None:
         """End it; a turn that is under way is finished first."""

@@ -97,21 +97,37 @@ def assert_like(printed: str, shown: str) -> None:
     assert re.fullmatch(pattern, printed, re.DOTALL), f"printed:\n{printed}\nthe page:\n{shown}"
 
 
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    shutil.copy(PROJECT / "docs" / "examples" / "notes_server.py", tmp_path)
-    shutil.copy(copy_sample(tmp_path).pdf, tmp_path / "report.pdf")
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the pages take for there."""
+    here = tmp_path_factory.mktemp("reader")
+    shutil.copy(PROJECT / "docs" / "examples" / "notes_server.py", here)
+    shutil.copy(copy_sample(here).pdf, here / "report.pdf")
     servers = {"mcpServers": {"notes": {"command": "python3", "args": ["notes_server.py"]}}}
-    (tmp_path / "mcp.json").write_text(json.dumps(servers), encoding="utf-8")
+    (here / "mcp.json").write_text(json.dumps(servers), encoding="utf-8")
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.cert_pem.write_to_path(str(here / "ca.pem"))
     mine = authority.issue_cert("me@example.org")
-    mine.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
-    monkeypatch.chdir(tmp_path)
-    with ServerProcess(working_directory=tmp_path) as server:
-        session = Session(server, {"__name__": "__page__"})
-        yield session
-        session.close()
+    mine.private_key_and_cert_chain_pem.write_to_path(str(here / "client.pem"))
+    return here
+
+
+@pytest.fixture(scope="module")
+def server(directory: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(working_directory=directory) as process:
+        yield process
+
+
+@pytest.fixture
+def session(
+    directory: Path, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
+    monkeypatch.chdir(directory)
+    if server.pid is None:  # a page before left it killed
+        server.restart()
+    session = Session(server, {"__name__": "__page__"})
+    yield session
+    session.close()
 
 
 @pytest.fixture(autouse=True)

@@ -84,7 +84,7 @@ def test_the_stream_is_what_standard_error_is_now(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("level", "said"),
     [
-        ("debug", r"^[\d:.]{12} WARNING mcp-reader mcp_sync\.connection: attempt 1 "),
+        ("debug", r"^[\d:.]{12} WARNING mcp-reader mcp_sync\.connection: offline "),
         ("loud", r"^MCP_SYNC_LOG='loud' is no level; "),
     ],
 )
