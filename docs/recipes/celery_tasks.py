@@ -11,8 +11,9 @@ from mcp_sync import MCPClient, MCPConnectionLost, MCPOfflineError
 
 app = Celery("tasks", broker=os.environ["BROKER"], backend=os.environ["RESULTS"])
 
-# Made once; every process of the pool has a connection of its own, made with its first task.
-client = MCPClient(os.environ["MCP_SERVER"], reconnect_attempts=2, reconnect_delay=0.5)
+# Made once, from MCP_SYNC_SERVER_URL; every process of the pool has a connection of its own, made
+# with its first task.
+client = MCPClient.from_env(reconnect_attempts=1, reconnect_delay=0.2)
 
 
 @app.task(bind=True, max_retries=20, default_retry_delay=1)

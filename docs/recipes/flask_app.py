@@ -11,15 +11,16 @@ from mcp_sync import MCPClient, MCPConnectionError, MCPTimeoutError
 
 app = Flask(__name__)
 
-# Made once, where the application is made. It connects with its first call, in each worker anew.
-client = MCPClient(os.environ["MCP_SERVER"], request_timeout=10)
+# Made once, where the application is made, from MCP_SYNC_SERVER_URL, MCP_SYNC_REQUEST_TIMEOUT, ….
+# It connects with its first call, in each worker anew, with gunicorn's --preload or without.
+client = MCPClient.from_env()
 
 
 @app.get("/echo/<text>")
 def echo(text: str) -> tuple[dict[str, Any], int]:
-    """Call a tool; say 503 while the server is away."""
+    """Call a tool, which rides out a restart of the server; say 503 when that takes too long."""
     try:
-        answer = client.call_tool("echo", {"text": text}, idempotent=True, offline="raise")
+        answer = client.call_tool("echo", {"text": text}, idempotent=True)
     except (MCPConnectionError, MCPTimeoutError) as error:
         return {"error": str(error)}, 503
     return {"text": answer.text, "worker": os.getpid()}, 200

@@ -40,21 +40,24 @@ class Pulse:
         self._lost = 0
         self._refusal: str | None = None
         self._done = 0
+        self._method: str | None = None
+        self._server: str | None = None
         for name in EVENT_NAMES:
             client.on(name, self._hear)
 
     def beat(self) -> None:
         """Send a ping; while the server is away, it waits in the queue like any call."""
         version = self._client.get_client_info().protocol_version
-        if version is None:
+        if version is not None:
+            self._method = "server/discover" if version in MODERN_VERSIONS else "ping"
+        if self._method is None:
             # What a ping is called is not known before the handshake, which this asks for.
             with contextlib.suppress(MCPError):  # the events tell
                 self._client.wait_until_ready(0.0)
             return
-        method = "server/discover" if version in MODERN_VERSIONS else "ping"
         began = time.monotonic()
         try:
-            call = self._client.submit(method, {}, timeout=self._timeout, idempotent=True)
+            call = self._client.submit(self._method, {}, timeout=self._timeout, idempotent=True)
         except MCPError:
             self._settle(None)
             return
@@ -97,13 +100,13 @@ class Pulse:
     def view(self) -> View:
         """What there is to show now."""
         info = self._client.get_client_info()
-        server = None
         if info.server is not None:
-            server = f"{info.server.name} {info.server.version}, protocol {info.protocol_version}"
+            about = f"{info.server.name} {info.server.version}"
+            self._server = f"{about}, protocol {info.protocol_version}"
         now = time.monotonic()
         return View(
             url=info.server_url,
-            server=server,
+            server=self._server,
             statistics=self._client.get_connection_stats(),
             news=tuple(self._news.copy()),
             flights=tuple(self._flight(call, now) for call in self._client.pending_requests()),

@@ -56,7 +56,7 @@ class View:
 
     Args:
         url: where the server is.
-        server: what it says it is; None before it said anything.
+        server: what it says it is, or said last; None before it said anything.
         statistics: what the client counted.
         news: what happened, oldest first.
         flights: the calls that have no answer yet, oldest first.

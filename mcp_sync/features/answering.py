@@ -45,9 +45,13 @@ RootsHandler = Callable[[], Roots]
 """Returns the roots of the moment."""
 
 SAMPLING: Final = "sampling/createMessage"
+"""The method by which a server asks for a completion by a model."""
+
 ELICITATION: Final = "elicitation/create"
+"""The method by which it asks a person."""
+
 ROOTS: Final = "roots/list"
-"""The methods by which a server asks."""
+"""The method by which it asks where it may look."""
 
 _REFUSED_BY_PERSON: Final = -1
 

@@ -110,13 +110,19 @@ class McpDialect(Dialect):
         return {} if request.method == "ping" else None
 
 
-def initialize(offer: Offer, dialect: McpDialect, next_dialect: Dialect | None = None) -> Handshake:
+def initialize(
+    offer: Offer,
+    dialect: McpDialect,
+    next_dialect: Dialect | None = None,
+    fallback: Dialect | None = None,
+) -> Handshake:
     """The steps of the handshake era.
 
     Args:
         offer: what the client declares.
         dialect: what to ask for, and what is spoken if the server agrees.
         next_dialect: what the next link to this server is to begin with; None for the same.
+        fallback: the same if this link ends before the answer; None where that tells nothing.
 
     Raises:
         MCPResponseError: the server refused.
@@ -124,14 +130,14 @@ def initialize(offer: Offer, dialect: McpDialect, next_dialect: Dialect | None =
     """
     version = dialect.version
     try:
-        answer = yield _ask(offer, version)
+        answer = yield _ask(offer, version, fallback)
     except MCPResponseError as error:
         # A refusal that lists what was refused, or another that is spoken, is worth one more try.
         spoken = (version,) if dialect.is_pinned else HANDSHAKE_VERSIONS
         common = newest_common(supported_by(error), spoken)
         if common is None:
             raise
-        answer = yield _ask(offer, common)
+        answer = yield _ask(offer, common, fallback)
     result = InitializeResult.from_wire(answer)
     if result.protocol_version == COMPAREBLOCKS_VERSION:
         from .compareblocks import CompareblocksDialect  # noqa: PLC0415 - most servers are none
@@ -151,13 +157,13 @@ def initialize(offer: Offer, dialect: McpDialect, next_dialect: Dialect | None =
     return Session(result, spoken_dialect, next_dialect)
 
 
-def _ask(offer: Offer, version: str) -> HandshakeStep:
+def _ask(offer: Offer, version: str, fallback: Dialect | None) -> HandshakeStep:
     params = {
         "protocolVersion": version,
         "capabilities": offer.handshake_capabilities(),
         "clientInfo": dict(offer.client_info),
     }
-    return HandshakeStep("initialize", params)
+    return HandshakeStep("initialize", params, fallback=fallback)
 
 
 def supported_by(error: MCPResponseError) -> tuple[str, ...]:

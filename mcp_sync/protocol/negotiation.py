@@ -131,10 +131,11 @@ class NegotiatingDialect(McpDialect):
 
     def _legacy_or_probe(self, offer: Offer) -> Handshake:
         """``initialize`` first, because this server spoke it before."""
+        fresh = NegotiatingDialect()
         try:
-            return (yield from initialize(offer, McpDialect(), self))
+            # Another server in its place may also end the link, as some do upon the probe.
+            return (yield from initialize(offer, McpDialect(), self, fresh))
         except MCPResponseError as error:
-            fresh = NegotiatingDialect()
             raise LinkSpent(fresh, "the server no longer speaks the handshake era") from error
 
     def _modern_or_rejected(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import attrs
 
 from ..states import ConnectionState
+from .excerpt import excerpt
 
 __all__ = ["Health", "HealthStatus"]
 
@@ -14,7 +15,7 @@ HealthStatus = Literal["healthy", "degraded", "unhealthy", "offline"]
 """What a health check can find; ``Health`` says what each means."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Health:
     """The outcome of one active health check.
 
@@ -47,6 +48,12 @@ class Health:
             "ping_round_trip": self.ping_round_trip,
             "request_round_trip": self.request_round_trip,
         }
+
+    def __repr__(self) -> str:
+        ping = self.ping_round_trip
+        took = "" if ping is None else f", ping {ping * 1000:.1f} ms"
+        why = f": {excerpt('; '.join(self.reasons), 160)}" if self.reasons else ""
+        return f"<Health {self.status}, {self.state}{took}{why}>"
 
     def _repr_html_(self) -> str:
         from ..notebook.clients import health_html  # noqa: PLC0415 - only a notebook asks for it

@@ -32,7 +32,7 @@ from mcp_sync import (
     __version__,
 )
 
-assert_type(__version__, str)
+VERSION: str = __version__
 
 
 def make_a_client() -> MCPClient:

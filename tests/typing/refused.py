@@ -1,5 +1,7 @@
 """What a checker must refuse: an ignored error that is none is an error here."""
 
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,10 +17,10 @@ from mcp_sync import (
 
 
 def arguments(client: MCPClient) -> None:
-    client.call_tool(7)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.call_tool(7)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     client.call_tool("echo", offline="later")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     client.call_tool("echo", {}, 5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    client.call_tool("echo", timeout="5")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.call_tool("echo", timeout="5")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     client.submit_tool("echo", offline="queue")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.get_prompt("greet", {"name": 7})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
     client.set_log_level("loud")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -38,12 +40,12 @@ def handler_of_text(text: str) -> None: ...
 
 
 def handlers(client: MCPClient) -> None:
-    client.on("conected", lambda event: None)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    client.once("conected")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    client.on("connected", handler_of_notifications)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.on("conected", lambda event: None)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.once("conected")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.on("connected", handler_of_notifications)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     client.on("connected")(handler_of_text)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     client.on_sampling(handler_of_text)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
-    client.call_tool("count", on_progress=handler_of_text)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.call_tool("count", on_progress=handler_of_text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     MCPClient(elicitation=lambda: None)  # type: ignore[arg-type, misc]  # pyright: ignore[reportArgumentType]
 
 
@@ -53,7 +55,7 @@ def values(event: ConnectionEvent, change: SubscriptionEvent) -> None:
 
 
 def compareblocks(client: CompareblocksClient) -> None:
-    client.submit_extraction(Path("a.pdf"), ["a line"], offline="wait")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.submit_extraction(Path("a.pdf"), ["a line"], offline="wait")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     client.get_results("session", "xml")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.subscribe_updates(["done"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     client.get_status("session").active_sessions  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

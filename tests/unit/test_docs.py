@@ -91,6 +91,15 @@ def test_every_state_has_its_place_in_the_drawing_and_every_transition_its_arrow
     assert drawing.count("marker-end") == arrows
 
 
+def test_every_method_of_the_migration_is_one_of_the_client() -> None:
+    page = (PROJECT / "docs" / "migration.md").read_text(encoding="utf-8")
+    table = page[page.index("## Method by method") : page.index("## Errors")]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")]
+    now = {name for row in rows for name in re.findall(r"`(\w+)\(", row[2])}
+    assert "extract" in now
+    assert [name for name in now if not hasattr(mcp_sync.CompareblocksClient, name)] == []
+
+
 PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 
 

@@ -39,13 +39,17 @@ STEP = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-UNRUN = re.compile(r"^:::\{code-block\} python\n(?P<code>.*?)^:::$", re.MULTILINE | re.DOTALL)
-
 PAGES = {
     path.relative_to(PROJECT).as_posix(): path
     for path in [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
     if "```python\n" in path.read_text(encoding="utf-8")
 }
+
+
+EVENTFUL = [
+    name for name, path in PAGES.items() if "\n<!-- server: " in path.read_text(encoding="utf-8")
+]
+"""Where the server is killed on the way."""
 
 
 @attrs.frozen
@@ -123,11 +127,18 @@ def session(
     directory: Path, server: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Session]:
     monkeypatch.chdir(directory)
-    if server.pid is None:  # a page before left it killed
-        server.restart()
     session = Session(server, {"__name__": "__page__"})
     yield session
     session.close()
+
+
+@pytest.fixture
+def session_of_its_own(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.chdir(directory)
+    with ServerProcess(working_directory=directory) as server:
+        session = Session(server, {"__name__": "__page__"})
+        yield session
+        session.close()
 
 
 @pytest.fixture(autouse=True)
@@ -138,20 +149,16 @@ def own_log_levels() -> Iterator[None]:
     logger.setLevel(level)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [name for name in PAGES if name not in EVENTFUL])
 def test_the_examples_of_a_page_run_and_print_what_it_shows(page: str, session: Session) -> None:
     session.follow(PAGES[page].read_text(encoding="utf-8"))
 
 
-def test_examples_that_need_other_programs_are_python_at_least() -> None:
-    blocks = [
-        (name, block["code"])
-        for name, path in PAGES.items()
-        for block in UNRUN.finditer(path.read_text(encoding="utf-8"))
-    ]
-    assert blocks
-    for name, code in blocks:
-        compile(code, name, "exec")
+@pytest.mark.parametrize("page", EVENTFUL)
+def test_the_examples_of_a_page_outlive_the_end_of_the_server(
+    page: str, session_of_its_own: Session
+) -> None:
+    session_of_its_own.follow(PAGES[page].read_text(encoding="utf-8"))
 
 
 def test_an_example_that_prints_something_else_is_noticed(session: Session) -> None:

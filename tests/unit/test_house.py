@@ -49,12 +49,14 @@ def test_the_package_under_test_is_the_one_that_is_installed() -> None:
 
 
 def test_all_of_the_package_is_what_can_be_imported_from_it() -> None:
+    # Most are imported when they are asked for first, so each is asked for.
     public = {
         name
-        for name, value in vars(mcp_sync).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+        for name in dir(mcp_sync)
+        if not name.startswith("_") and not isinstance(getattr(mcp_sync, name), types.ModuleType)
     }
-    assert public - {"annotations"} | {"__version__"} == set(mcp_sync.__all__)
+    of_the_module_itself = {"Any", "Final", "TYPE_CHECKING", "annotations"}
+    assert public - of_the_module_itself | {"__version__"} == set(mcp_sync.__all__)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=by_name)
@@ -160,7 +162,8 @@ def test_the_state_is_assigned_in_one_line() -> None:
     lines = [
         module.place(number)
         for module in MODULES
-        if module.name.startswith("connection")
+        # A call sets what a future calls its state.
+        if module.name.startswith("connection") and module.name != "connection.call"
         for number, line in enumerate(module.text.splitlines(), 1)
         if "self._state = " in line
     ]

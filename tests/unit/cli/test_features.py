@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer
 from peers_cli import ESCAPES, PNG, PROMPTS, RESOURCES, TEMPLATES, TOOLS, cli_command, cli_line
+from timing import MS
 
 from .conftest import Outcome, Run
 
@@ -266,7 +268,9 @@ def test_a_command_that_cannot_be_started_is_a_server_that_is_not_there(
 
 
 def test_a_command_that_ends_at_once_is_told_with_a_hint(run: Run) -> None:
+    deadline = Deadline(8000 * MS)
     done = run("tools", "--stdio", "false")
+    assert not deadline.is_over()
     assert (done.code, done.out) == (3, "")
     said, hint = done.err.splitlines()
     assert said.startswith("mcp-sync: no connection to stdio:false: ")

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from mcp_sync import ConnectionState, ConnectionStatistics
+from mcp_sync import ConnectionState, ConnectionStatistics, MCPClient
 from mcp_sync.cli.pauses import Bell, wait
+from mcp_sync.cli.watch_pulse import Pulse
 from mcp_sync.cli.watch_screen import draw
 from mcp_sync.cli.watch_view import Flight, News, View, clock, sparkline
+from mcp_sync.deadline import Deadline
+from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.types.statistics import (
     CallStatistics,
     LatencyStatistics,
@@ -19,6 +23,7 @@ from mcp_sync.types.statistics import (
     QueueStatistics,
 )
 from peers_cli import cli_line
+from timing import MS
 
 from .conftest import Run
 
@@ -144,6 +149,31 @@ def test_pings_that_end_the_server_are_lost(run: Run) -> None:
     last = json.loads(done.out.splitlines()[-1])
     assert last["lost"] > 0
     assert last["statistics"]["losses"]["count"] > 0
+
+
+def until(bell: Bell, condition: Callable[[], bool]) -> None:
+    deadline = Deadline(10_000 * MS)
+    while not condition():
+        assert wait(deadline.remaining() or 0.0, [bell.reader])
+        bell.hush()
+
+
+def test_pings_wait_in_the_queue_while_the_server_is_away_and_are_lost_in_time() -> None:
+    with EmbeddedServer() as server, Bell() as bell:
+        client = MCPClient(server.url, start_offline=True)
+        pulse = Pulse(client, 300 * MS, bell.ring)
+        with client:
+            assert client.wait_until_ready(10_000 * MS)
+            pulse.beat()
+            until(bell, lambda: pulse.view().pings == 1)
+            server.stop()
+            until(bell, lambda: "disconnected" in [one.name for one in pulse.view().news])
+            pulse.beat()
+            found = pulse.view()
+            assert [one.method for one in found.flights] == ["ping"]
+            assert found.statistics.queue.size == 1
+            assert (found.server or "").startswith("mcp-sync-embedded ")
+            until(bell, lambda: pulse.view().lost == 1)
 
 
 def test_a_bell_ends_a_wait_and_is_heard_once() -> None:

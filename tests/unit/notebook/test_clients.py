@@ -110,7 +110,11 @@ def test_health_shows_the_verdict_and_its_reasons() -> None:
     for piece in ("degraded", "slow", EVIL, "1.0 ms", "initialized"):
         assert piece in page.text
     assert "request" not in page.text
-    assert "\n" not in repr(health)
+    assert repr(health) == (
+        "<Health degraded, initialized, ping 1.0 ms: 'slow; </code><script>alert(1)</script>'>"
+    )
+    fine = attrs.evolve(health, status="healthy", reasons=(), ping_round_trip=None)
+    assert repr(fine) == "<Health healthy, initialized>"
 
 
 def test_a_receipt_is_hostile_text_too() -> None:
