@@ -281,9 +281,13 @@ class Call(Future[Any]):
     def outcome(self) -> Any:
         """Return or raise what a settled call came to; TimeoutError when it is not settled."""
         if self._state is not FINISHED or self._exception is not None:
-            if self.cancelled():
-                raise MCPCancelledError(self.method)
-            return super().result(0)
+            try:
+                if self.cancelled():
+                    raise MCPCancelledError(self.method)
+                return super().result(0)
+            finally:
+                # Or the error, by its traceback, and the call would hold each other.
+                del self
         value = self._result
         return value if self._finish is None else self._finished_value(value)
 

@@ -441,6 +441,9 @@ class Connection:
             if not call.done():
                 self.calls.cancel(call)
             raise
+        finally:
+            # Or the error, by its traceback, and the call would hold each other, and the client.
+            del call
 
     def _settle(self, call: Call) -> Any:
         deadline = call.deadline or Deadline(None)
@@ -452,7 +455,10 @@ class Connection:
             self.calls.expire(call)
             # Whoever writes it has the same deadline, and settles it.
             call.wait_settled(_SETTLE_SECONDS)
-        return call.outcome()
+        try:
+            return call.outcome()
+        finally:
+            del call  # see ``perform``
 
     def _await_end(self, call: Call) -> None:
         """Wait until a call is settled or its deadline, which progress may move, is over."""

@@ -212,6 +212,33 @@ def test_the_log_is_shown_once_where_two_ways_ask_for_it() -> None:
     assert done.stderr.count("attempt 1 to connect failed") == 1
 
 
+def test_the_demo_as_json_is_its_proof_and_the_story_is_told_beside_it() -> None:
+    done = subprocess.run(
+        [*COMMAND, "demo", "--json"],
+        capture_output=True,
+        env=without_settings(),
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0
+    proof = json.loads(done.stdout)["proof"]
+    assert [one["count"] for one in proof["executions"]] == [1] * 6
+    assert proof["faults"] == []
+    assert "All of it holds" in done.stderr
+
+
+def test_a_server_tells_its_address_as_json() -> None:
+    command = [*COMMAND, "serve", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=without_settings()) as child:
+        assert child.stdout is not None
+        try:
+            assert json.loads(child.stdout.readline())["url"].startswith("ws://127.0.0.1:")
+        finally:
+            child.send_signal(signal.SIGTERM)
+        assert child.wait(PATIENCE) == 0
+
+
 # The transcripts of the page
 
 

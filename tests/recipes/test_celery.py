@@ -5,6 +5,7 @@ That a client may be connected before the fork is proved in tests/reliability/te
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,9 +20,9 @@ WORKER = """
 from celery_tasks import app, echo
 
 app.conf.broker_transport_options = {{
-    "data_folder_in": {folder!r} + "/queue",
-    "data_folder_out": {folder!r} + "/queue",
-    "control_folder": {folder!r} + "/control",
+    "data_folder_in": "{folder}/queue",
+    "data_folder_out": "{folder}/queue",
+    "control_folder": "{folder}/control",
 }}
 """
 
@@ -37,8 +38,8 @@ print([result.get(timeout=25) for result in pending])
 def test_tasks_are_done_by_workers_once_the_server_is_back(tmp_path: Path) -> None:
     for name in ("queue", "control", "results"):
         (tmp_path / name).mkdir()
-    (tmp_path / "worker.py").write_text(WORKER.format(folder=str(tmp_path)))
-    with ServerProcess() as server:
+    (tmp_path / "worker.py").write_text(WORKER.format(folder=tmp_path))
+    with ServerProcess(ledger_path=tmp_path / "ledger") as server:
         environment = {
             "MCP_SYNC_SERVER_URL": server.url,
             "BROKER": "filesystem://",
@@ -65,6 +66,6 @@ def test_tasks_are_done_by_workers_once_the_server_is_back(tmp_path: Path) -> No
                 next(put_off)
             server.restart()
             printed, _ = sender.communicate(timeout=PATIENCE_S)
-        keys = sorted(entry.key for entry in server.ledger())
+    done = [json.loads(line) for line in (tmp_path / "ledger").read_text().splitlines()]
     assert printed == f"sent\n{[f'task-{number}' for number in range(6)]}\n"
-    assert keys == [f"task-{number}" for number in range(6)]
+    assert sorted(entry["key"] for entry in done) == [f"task-{number}" for number in range(6)]

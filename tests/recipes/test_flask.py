@@ -52,8 +52,9 @@ def application(url: str, *options: str, request_timeout: float = PATIENCE_S) ->
         THREADS,
         ("--worker-class", "gthread", "--workers", "3", "--threads", "2"),
         ("--worker-class", "sync", "--workers", "3"),
+        ("--worker-class", "gevent", "--workers", "2"),
     ],
-    ids=["gthread", "prefork of gthread", "prefork"],
+    ids=["gthread", "prefork of gthread", "prefork", "gevent"],
 )
 def test_every_request_is_answered(workers: tuple[str, ...], preload: tuple[str, ...]) -> None:
     with (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from mcp_sync import MCPClient
@@ -65,3 +68,17 @@ def test_it_speaks_every_version_of_the_handshake_era(version: str) -> None:
         if version != NEWEST:
             line.request("notifications/initialized")
         assert line.is_quiet()
+
+
+def test_a_client_whose_last_call_failed_is_freed_without_the_collector() -> None:
+    with EmbeddedServer(port=0) as server:
+        client = MCPClient(server.url)
+        with client, pytest.raises(MCPResponseError):
+            client.request("no/such/method")
+        forgotten = weakref.ref(client)
+        gc.disable()
+        try:
+            del client
+            assert forgotten() is None
+        finally:
+            gc.enable()

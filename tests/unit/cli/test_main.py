@@ -61,6 +61,15 @@ def test_every_command_has_help(run: Run, command: tuple[str, ...]) -> None:
     assert done.out.startswith(f"usage: {' '.join(('mcp-sync', *command))}")
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_that_prints_anything_can_print_json(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    out = run(*command, "--help").out
+    is_group = "\ncommands:\n" in out
+    assert ("--json" in out) != is_group
+
+
 def test_the_help_lists_the_exit_codes(run: Run) -> None:
     out = run("--help").out
     listed = [line.split()[0] for line in out.partition("exit codes:")[2].splitlines() if line]
