@@ -214,11 +214,14 @@ class BaseClient(CallSource, EventSource):
         """
         return self._connection.initialize(client_info, Deadline(self.config.request_timeout))
 
-    def wait_until_ready(self, timeout: float | None = None) -> bool:
+    def wait_until_ready(
+        self, timeout: float | None = None, *, while_offline: bool = True
+    ) -> bool:
         """Wait until calls would be sent at once, connecting if need be.
 
         Args:
             timeout: seconds to wait; None waits without a limit.
+            while_offline: False gives up, too, when the attempts to connect are used up.
 
         Returns:
             Whether there is a ready link.
@@ -227,7 +230,8 @@ class BaseClient(CallSource, EventSource):
             MCPClosedError: the client was closed and not opened again.
             MCPConnectionRejected: the server refused for good.
         """
-        return self._connection.wait_until_ready(Deadline(timeout))
+        deadline = Deadline(timeout)
+        return self._connection.wait_until_ready(deadline, while_offline=while_offline)
 
     def reconnect(self) -> None:
         """Drop the link and dial again, or dial now instead of after the back-off."""

@@ -26,6 +26,8 @@ class Unset:
 UNSET: Final = Unset()
 """Not given: the client's own setting holds."""
 
+_DIALING: Final = (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
+
 Timeout = float | None | Unset
 """Seconds, None for no limit, or ``UNSET``."""
 
@@ -136,8 +138,12 @@ class CallSource(abc.ABC):
         if gate.is_ready():
             return
         fresh = gate.state is ConnectionState.DISCONNECTED and not connection.life.was_closed
-        if fresh or gate.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
-            connection.wait_until_ready(Deadline(self._seconds(timeout)))
+        if fresh or gate.state in _DIALING:
+            # One dial, and not the back-off behind it: "raise" is for whoever cannot wait.
+            with gate.decide() as decision:
+                connection.life.want_link(decision)
+            limit = Deadline(self._seconds(timeout))
+            gate.wait_until(lambda: gate.is_ready() or gate.state not in _DIALING, limit)
         if not gate.is_ready():
             raise connection.unready_error()
 

@@ -85,6 +85,8 @@ class NotesServer:
                 reply = {"result": self.answer(message["method"], message.get("params", {}))}
             except Refused as refused:
                 reply = {"error": {"code": refused.code, "message": str(refused)}}
+            except (KeyError, TypeError) as error:
+                reply = {"error": {"code": -32602, "message": f"Invalid params: {error}"}}
             self.send({"id": message["id"], **reply})
 
     def next_message(self) -> Json | None:
@@ -125,7 +127,7 @@ class NotesServer:
         return result
 
     def on_initialize(self, params: Json) -> Json:
-        self.client = params["capabilities"]
+        self.client = params.get("capabilities", {})
         return {
             "protocolVersion": "2025-11-25",
             "capabilities": CAPABILITIES,

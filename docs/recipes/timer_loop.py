@@ -1,4 +1,4 @@
-"""Something every few seconds, by ``threading.Timer``: a turn is missed while the server is away."""
+"""Something every few seconds by ``threading.Timer``; a turn is missed while the server is away."""
 
 from __future__ import annotations
 

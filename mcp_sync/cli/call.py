@@ -8,7 +8,7 @@ from typing import Any
 from mcp_sync import CallToolResult, MCPClient
 from mcp_sync.cli.arguments import read_object, read_pairs
 from mcp_sync.cli.connecting import connected
-from mcp_sync.cli.contents import Store, show_result
+from mcp_sync.cli.contents import open_store, show_result
 from mcp_sync.cli.exits import OK, TOOL_FAILED, BadInput
 from mcp_sync.cli.output import complain, print_json
 from mcp_sync.cli.screen import progress_reporter
@@ -30,7 +30,7 @@ def run(options: Namespace) -> int:
     Raises:
         BadInput: the arguments cannot be read; nothing was sent.
     """
-    arguments, store = _arguments(options), Store(options.output)
+    arguments, store = _arguments(options), open_store(options)
     with connected(MCPClient, options) as (client, deadline):
         result = _call(client, options.name, arguments, deadline)
     if options.json:

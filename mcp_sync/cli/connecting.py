@@ -102,7 +102,7 @@ def connect(client: BaseClient, timeout: float | None) -> None:
 
 def _wait_until_ready(client: BaseClient, deadline: Deadline) -> bool:
     # What is public waits on while the attempts are used up: here that is the end.
-    return client._connection.wait_until_ready(deadline, while_offline=False)
+    return client.wait_until_ready(deadline.remaining(), while_offline=False)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mcp_sync import (
 from mcp_sync.cli.exits import BadInput
 from mcp_sync.cli.output import print_json, print_text
 
-__all__ = ["Piece", "Store", "show_pieces", "show_result", "text_of"]
+__all__ = ["Piece", "Store", "open_store", "show_pieces", "show_result", "text_of"]
 
 Piece = Content | TextResourceContents | BlobResourceContents
 """What is shown as one: a block, or a part of a resource."""
@@ -64,6 +65,20 @@ class Store:
         except OSError as error:
             raise BadInput(f"cannot write {path}: {error.strerror}") from error
         return str(path)
+
+
+def open_store(options: Namespace) -> Store:
+    """The store that the options ask for.
+
+    Args:
+        options: ``output`` (None, or a file) and ``json``.
+
+    Raises:
+        BadInput: nothing could be saved there, or nothing would be, since JSON shows it all.
+    """
+    if options.json and options.output is not None:
+        raise BadInput("--json prints the whole result, and leaves nothing for --output to save")
+    return Store(options.output)
 
 
 def _pieces_of_result(result: CallToolResult) -> list[Piece]:

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from mcp_sync import MCPClient, MCPResponseError, ResourceTemplate
 from mcp_sync.cli.connecting import connected
-from mcp_sync.cli.contents import Store, show_pieces
+from mcp_sync.cli.contents import open_store, show_pieces
 from mcp_sync.cli.exits import METHOD_NOT_FOUND, OK
 from mcp_sync.cli.output import print_json
 from mcp_sync.cli.screen import show_table
@@ -65,7 +65,7 @@ def read(options: Namespace) -> int:
     Returns:
         The exit code.
     """
-    store = Store(options.output)
+    store = open_store(options)
     with connected(MCPClient, options) as (client, deadline):
         result = client.read_resource(options.uri, timeout=deadline.remaining())
     if options.json:

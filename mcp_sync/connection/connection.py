@@ -419,10 +419,12 @@ class Connection:
             raise MCPTimeoutError(call.method, deadline.timeout, False, waiting_for)
 
     def unready_error(self) -> MCPError:
-        """The error of a call that is not to wait for a link: why there is none."""
-        with self.gate.lock:
-            is_over = self.gate.rejection is not None or self.life.was_closed
-            return self.life.closed_error() if is_over else self.offline_error()
+        """The error of a call that is not to wait for a link, for which the next may find one."""
+        with self.gate.decide() as decision:
+            if self.gate.rejection is not None or self.life.was_closed:
+                return self.life.closed_error()
+            self.life.want_link(decision)
+            return self.offline_error()
 
     def offline_error(self) -> MCPOfflineError:
         """The error that tells since when, and why, there is no ready link."""

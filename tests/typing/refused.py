@@ -29,7 +29,7 @@ def arguments(client: MCPClient) -> None:
 def results(client: MCPClient) -> str:
     result: CallToolResult = client.call_tool("echo", offline="queue")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     result.is_error = False  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
-    result.txt  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    print(result.txt)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     return client.list_tools()  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
@@ -51,12 +51,12 @@ def handlers(client: MCPClient) -> None:
 
 def values(event: ConnectionEvent, change: SubscriptionEvent) -> None:
     event.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
-    change.uri  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
+    print(change.uri)  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def compareblocks(client: CompareblocksClient) -> None:
     client.submit_extraction(Path("a.pdf"), ["a line"], offline="wait")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     client.get_results("session", "xml")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.subscribe_updates(["done"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
-    client.get_status("session").active_sessions  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    print(client.get_status("session").active_sessions)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     client.call_tool("echo")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

@@ -33,7 +33,9 @@ assert_type(ClientConfig.from_profile(Path("mcp.toml"), "work"), ClientConfig)
 
 assert_type(MCPClient.from_settings(config), MCPClient)
 assert_type(MCPClient.from_env(), MCPClient)
-assert_type(CompareblocksClient.from_profile("mcp.toml", "work", max_replays=0), CompareblocksClient)
+assert_type(
+    CompareblocksClient.from_profile("mcp.toml", "work", max_replays=0), CompareblocksClient
+)
 assert_type(MCPClient.from_config(Path("mcp.json"), "notes"), MCPClient)
 assert_type(MCPClient(stdio=["python", "server.py"], env={"A": "b"}).config, ClientConfig)
 

@@ -138,6 +138,7 @@ def test_what_is_piped_goes_as_it_came(ask: Run) -> None:
         (("echo", "text"), "'text' is no argument"),
         (("echo", "a=1", "--args", "{}"), "--args holds all arguments"),
         (("echo", "--args", "[]"), "--args must be a JSON object"),
+        (("echo", "--json", "--output", "file"), "--json prints the whole result"),
         (("echo", "--output", "/no/such/file"), "--output /no/such/file is no file"),
     ],
 )
