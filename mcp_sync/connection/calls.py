@@ -29,6 +29,7 @@ from .call import Call, Owner
 from .expiry import Expiry
 from .gate import Decision, Gate, copy_of
 from .link import Link, Loss
+from .log_facts import about
 from .outbox import Outbox
 from .why import reason_of
 
@@ -202,9 +203,9 @@ class Calls:
             if call.owner is Owner.SETTLED:
                 return
             reason = reason_of(call, self._gate, self.outbox)
-        _log.info(
-            "%s %s has used half of its time, waiting for %s", call.call_id, call.method, reason
-        )
+        if _log.isEnabledFor(logging.INFO):
+            text = "%s %s has used half of its time, waiting for %s"
+            _log.info(text, call.call_id, call.method, reason, extra=about(call))
 
     def timeout_error(self, call: Call) -> MCPTimeoutError:
         """The error of a call whose deadline is over. Holds the lock."""

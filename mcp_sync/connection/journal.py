@@ -23,6 +23,7 @@ from ..errors import (
 from ..types.journal import JournalSettings
 from .call import Call, Keeper
 from .journal_rows import Entry, JournalRow, call_of, row_of, with_key
+from .log_facts import about
 from .worker import start_worker
 
 if TYPE_CHECKING:
@@ -190,7 +191,8 @@ class Journal:
             with self._disk:
                 self._write(sent=[(entry.id, entry.digest, entry.before)])
         except MCPError as error:
-            _log.warning("%s was not sent, and is still marked: %s", call.method, error)
+            text = "%s was not sent, and is still marked: %s"
+            _log.warning(text, call.method, error, extra=about(call))
         else:
             entry.sent = entry.before
 

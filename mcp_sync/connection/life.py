@@ -26,6 +26,7 @@ from .calls import Calls
 from .eras import learn
 from .gate import Decision, Gate
 from .link import CLOSE_NORMAL, Link, Loss
+from .log_facts import log_change
 from .reconnect import Outage, is_permanent, load_policy
 
 __all__ = ["Life", "Traffic"]
@@ -337,7 +338,8 @@ class Life:
             self._failed(rejection, decision)
             return
         self._plan(self.outage.delay(gate.config))
-        decision.later(_log.info, "connection lost (%s); dialing again", loss.cause)
+        text = "connection lost (%s); dialing again"
+        decision.later(log_change, _log, logging.INFO, gate.state, text, loss.cause)
         if self._calls.outbox:
             self.want_link(decision)
 
@@ -391,15 +393,14 @@ class Life:
             delay = self.outage.delay(gate.config)
             self._plan(delay)
             self._announce_failed(error, delay, permanent=False)
-            decision.later(_log_failure, attempt, str(error), delay)
+            decision.later(_log_failure, gate.state, attempt, str(error), delay)
         elif gate.config.offline_mode:
             self._announce_failed(error, None, permanent=False)
             gate.fire(Trigger.GIVE_UP)
             gate.announce("offline", attempts=attempt, error=str(error))
             self._plan(self.outage.probe_delay(gate.config))
-            decision.later(
-                _log.warning, "offline after %d attempts: %s; calls are queued", attempt, error
-            )
+            text = "offline after %d attempts: %s; calls are queued"
+            decision.later(log_change, _log, logging.WARNING, gate.state, text, attempt, error)
         else:
             exhausted = MCPConnectionError(
                 f"could not connect after {attempt} attempts: {error}", attempt, str(error)
@@ -415,7 +416,8 @@ class Life:
         self._calls.fail_all(error, decision)
         decision.later(self.on_end, error)
         gate.changed.notify_all()
-        decision.later(_log.error, "not dialing any more: %s", error)
+        text = "not dialing any more: %s"
+        decision.later(log_change, _log, logging.ERROR, gate.state, text, error)
 
     def traffic(self, link: Link | None) -> Traffic:
         """What was moved over all links so far, this one included. Holds the lock."""
@@ -468,7 +470,8 @@ class Life:
         return self._gate.refusal() or MCPClosedError()
 
 
-def _log_failure(attempt: int, error: str, delay: float) -> None:
+def _log_failure(state: ConnectionState, attempt: int, error: str, delay: float) -> None:
     # The first failure of an outage must be seen in a script that configured no logging.
     level = logging.WARNING if attempt == 1 else logging.INFO
-    _log.log(level, "attempt %d to connect failed: %s; next in %.2f s", attempt, error, delay)
+    text = "attempt %d to connect failed: %s; next in %.2f s"
+    log_change(_log, level, state, text, attempt, error, delay)

@@ -192,7 +192,8 @@ class Reader:
         try:
             self._exchange(link, method, params, deadline, True)
         except MCPResponseError as error:
-            _log.warning("could not restore %s after the reconnect: %s", method, error)
+            text = "could not restore %s after the reconnect: %s"
+            _log.warning(text, method, error, extra={"method": method})
 
 
 def run_steps(

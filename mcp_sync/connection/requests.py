@@ -117,7 +117,8 @@ class ServerRequests:
         try:
             link.transport.send(text, Deadline(_WRITE_SECONDS))
         except WriteTimeout:
-            _log.warning("could not answer the server's %s: it reads nothing", request.method)
+            text = "could not answer the server's %s: it reads nothing"
+            _log.warning(text, request.method, extra={"method": request.method})
         except LinkDown as down:
             self._report_down(link, down)
 
@@ -131,6 +132,7 @@ class ServerRequests:
         except MCPResponseError as refusal:
             return encode_error(request.id, refusal.code, refusal.error_message, refusal.data)
         except Exception:  # noqa: BLE001 - whatever the user's handler raised, the server must know
-            _log.exception("the handler of %s failed", request.method)
+            extra = {"method": request.method}
+            _log.exception("the handler of %s failed", request.method, extra=extra)
             sentence = f"the client's handler of {request.method} failed"
             return encode_error(request.id, INTERNAL_ERROR, sentence)

@@ -24,6 +24,7 @@ from .call import Call, Owner
 from .calls import Calls, is_about_its_size
 from .gate import Decision, Gate
 from .link import Link
+from .log_facts import about
 from .worker import start_worker
 
 __all__ = ["Sender"]
@@ -306,7 +307,7 @@ class Sender:
             try:
                 written = self._write_queued(*claimed)
             except Exception:  # noqa: BLE001 - a fault of ours: this call was withdrawn, the others go on
-                _log.exception("could not write %s", claimed[1].method)
+                _log.exception("could not write %s", claimed[1].method, extra=about(claimed[1]))
                 written = False
             count += written
             failures += not written

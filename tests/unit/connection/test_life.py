@@ -575,7 +575,7 @@ def test_broken_links_count_before_ready_too() -> None:
         line.close(1002)
 
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, **FAST)
+        client = MCPClient(board.url, **PINNED)
         call = client.submit("ping")
         for _ in range(2):
             broken(board.line())
