@@ -214,9 +214,7 @@ class BaseClient(CallSource, EventSource):
         """
         return self._connection.initialize(client_info, Deadline(self.config.request_timeout))
 
-    def wait_until_ready(
-        self, timeout: float | None = None, *, while_offline: bool = True
-    ) -> bool:
+    def wait_until_ready(self, timeout: float | None = None, *, while_offline: bool = True) -> bool:
         """Wait until calls would be sent at once, connecting if need be.
 
         Args:

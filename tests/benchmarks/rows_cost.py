@@ -114,8 +114,7 @@ def _by_turns(kinds: dict[str, Callable[[], float]], rounds: int) -> Results:
 
 def _import_seconds(python: str, statement: str) -> float:
     program = (
-        "import time; begin = time.perf_counter(); "
-        f"{statement}; print(time.perf_counter() - begin)"
+        f"import time; begin = time.perf_counter(); {statement}; print(time.perf_counter() - begin)"
     )
     return _run(python, program)
 
@@ -158,7 +157,13 @@ def imports(fleet: Fleet) -> list[Part]:
     loaded = _run(here, program)
     parts = [
         ratios(
-            fleet, results, "ms", pair, goal, measure=f"import {_said(pair[0])} / {_said(pair[1])}", scale="ms"
+            fleet,
+            results,
+            "ms",
+            pair,
+            goal,
+            measure=f"import {_said(pair[0])} / {_said(pair[1])}",
+            scale="ms",
         )
         for pair, goal in (
             (("mcp_sync", "websocket"), ("≤", 2.0)),

@@ -1,6 +1,6 @@
 """What a checker must refuse: an ignored error that is none is an error here."""
 
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 

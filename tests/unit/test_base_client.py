@@ -249,6 +249,30 @@ def test_offline_raise_connects_a_fresh_client_and_joins_a_first_dial() -> None:
         client.close()
 
 
+def test_offline_raise_of_a_fresh_client_waits_for_one_dial_and_not_for_the_back_off() -> None:
+    with nobody_listening() as url:
+        client = MCPClient(url, reconnect_delay=SLOW, max_reconnect_delay=SLOW)
+        began = time.monotonic()
+        with pytest.raises(MCPOfflineError, match="connection refused"):
+            client.request("ping", offline="raise")
+        assert time.monotonic() - began < QUICK
+        client.close()
+
+
+def test_offline_raise_has_a_client_that_gave_up_dial_for_the_next_call() -> None:
+    with Switchboard() as board, FaultProxy("127.0.0.1", board.port) as proxy:
+        client = MCPClient(proxy.url(), 0, reconnect_delay=10 * MS, max_reconnect_delay=SLOW)
+        ready = threading.Event()
+        client.on("initialized", lambda event: ready.set())
+        proxy.refuse()
+        assert client.connect() is False
+        proxy.accept()
+        with pytest.raises(MCPOfflineError):
+            client.request("ping", offline="raise")
+        assert ready.wait(PATIENCE)
+        client.close()
+
+
 def test_offline_raise_is_bounded_by_the_timeout_too() -> None:
     with Switchboard(nothing) as board:
         client = MCPClient(board.url, **FAST)

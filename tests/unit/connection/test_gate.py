@@ -19,6 +19,7 @@ from mcp_sync.errors import MCPConnectionError, MCPConnectionRejected
 from mcp_sync.events import ConnectionEvent
 from mcp_sync.states import ConnectionState, IllegalTransition, Trigger
 from timing import MS
+from untraced import untraced
 
 BOUND = 5000 * MS
 
@@ -165,7 +166,7 @@ def test_an_interrupt_while_the_lock_is_waited_for_leaves_it_to_its_owner(gate: 
             assert release.wait(BOUND)
 
     holder = threading.Thread(target=hold_and_interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with untraced(), pytest.raises(KeyboardInterrupt):
         holder.start()
         while True:  # the interrupt comes here, if not in the waiting
             with gate.decide():

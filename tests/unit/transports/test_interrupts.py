@@ -19,6 +19,7 @@ from mcp_sync.testing import WebSocketConnection, WebSocketPeer, encode_frame
 from mcp_sync.transports.base import LinkDown
 from mcp_sync.transports.websocket import WebSocketTransport
 from timing import MS
+from untraced import untraced
 
 BOUND = 10_000 * MS
 SOON = 1000 * MS
@@ -62,11 +63,12 @@ class Alarm:
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
         """Let repeated signals act, once, inside this block."""
-        try:
-            self.armed = True
-            yield
-        finally:
-            self.armed = False
+        with untraced():
+            try:
+                self.armed = True
+                yield
+            finally:
+                self.armed = False
 
     def when(self, is_true: Callable[[], bool]) -> None:
         """Ring once something holds."""
