@@ -1,4 +1,4 @@
-"""Code that is interrupted at any moment must not be measured: the measuring has locks of its own."""
+"""What interrupts strike at any moment must not be measured: measuring has locks of its own."""
 
 from __future__ import annotations
 
