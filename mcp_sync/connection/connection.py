@@ -521,6 +521,7 @@ class Connection:
         self._sender.link_ready(decision)
 
     def _start_threads(self) -> None:
+        self.requests.open()
         with self.gate.lock:
             missing = []
             if not self.life.reader_alive:

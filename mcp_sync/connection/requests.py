@@ -69,11 +69,10 @@ class ServerRequests:
             self._under_way.discard((generation, request_id))
 
     def run(self, task: Callable[[], None]) -> bool:
-        """Have a task run by the pool; False when too many wait already."""
+        """Have a task run by the pool; False when too many wait already, or after ``stop``."""
         with self._ready:
-            if len(self._waiting) >= _WAITING:
+            if self._closed or len(self._waiting) >= _WAITING:
                 return False
-            self._closed = False
             self._waiting.append(task)
             free = [number for number in range(1, _THREADS + 1) if number not in self._names]
             if self._idle >= len(self._waiting) or not free:
@@ -82,6 +81,11 @@ class ServerRequests:
             self._names.add(free[0])
         start_worker(f"mcp-request-{free[0]}", lambda: self._work(free[0]))
         return True
+
+    def open(self) -> None:
+        """Take tasks again after ``stop``."""
+        with self._ready:
+            self._closed = False
 
     def stop(self) -> None:
         """Drop what waits and let the threads end."""

@@ -139,7 +139,7 @@ def test_kill_9_under_eight_threads_leaves_no_call_unsettled(
 
 
 def test_refused_clients_come_back_with_full_jitter() -> None:
-    verdict = judge(Herd(clients=60, processes=1, delay=0.4, cap=1.6, dials=4), "503")
+    verdict = judge(Herd(clients=30, processes=1, delay=0.4, cap=1.6, dials=4), "503")
     assert list(verdict.complaints()) == []
     assert verdict.busiest(0.16, dial=3) < 0.35
 

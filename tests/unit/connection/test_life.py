@@ -601,7 +601,7 @@ def test_a_close_frame_without_a_code_is_transient_like_a_normal_closure() -> No
         for _ in range(3):
             line = board.line()
             line.connection.send_close()
-            line.connection.finish()
+            line.close()
         line = board.line()
         call = client.submit("ping")
         line.answer(line.request("ping"))

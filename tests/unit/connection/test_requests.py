@@ -41,15 +41,16 @@ class Slow:
 def slow() -> Iterator[Slow]:
     slow = Slow()
     yield slow
+    # The client, which is closed after this, ends the threads that wait for this.
     slow.release.set()
-    for thread in pool_threads():
-        thread.join(PATIENCE)
 
 
 @pytest.fixture
 def board() -> Iterator[Switchboard]:
     with Switchboard() as board:
         yield board
+    for thread in pool_threads():
+        thread.join(PATIENCE)
 
 
 @pytest.fixture
