@@ -20,7 +20,7 @@ from .receiving import Receiver
 
 __all__ = ["Reading"]
 
-_ASIDE_SECONDS: Final = 0.005
+_ASIDE_SECONDS: Final = 0.008
 """How long the reader thread leaves the link to callers after one of them has read it."""
 
 
