@@ -126,6 +126,7 @@ def test_a_server_that_is_silent_about_the_probe_is_initialized_within_the_conne
             assert call.result(PATIENCE) == {}
             assert client.get_connection_stats().strays == {"late answer": 1}
             assert client.get_client_info().protocol_version == NEWEST
+            diary.wait_for("initialized")
             assert diary.names() == ["connected", "initialized"]
             assert dials(client) == (1, 0)
 
@@ -170,6 +171,7 @@ def test_a_server_that_leaves_upon_the_probe_is_initialized_on_a_fresh_link(leav
             assert client.get_client_info().protocol_version == NEWEST
             assert board.connections == 2
             assert dials(client) == (2, 0)
+            diary.wait_for("initialized")
             diary.wait_for("initialized")
             names = [name for name in diary.names() if name != "degraded"]
             assert names == ["connected", "disconnected", "connected", "initialized"]
