@@ -237,20 +237,20 @@ class Tools(McpFeature):
         """
         params = self._tool_params(name, arguments, meta, validate_arguments)
         bar = _show_bar(name, on_progress) if progress else None
-        report = on_progress if bar is None else bar
+        spec = self._tool_spec(name, raise_on_error, on_progress if bar is None else bar)
+        spec |= self._renewal(timeout, reset_timeout_on_progress, max_total_timeout)
+        spec |= {"timeout": timeout, "offline": offline, "idempotent": idempotent}
+        return self._perform_and_report(params, bar, spec)
+
+    def _perform_and_report(
+        self, params: Mapping[str, Any] | None, bar: ProgressBar | None, spec: dict[str, Any]
+    ) -> CallToolResult | OfflineResponse[CallToolResult]:
+        """Call a tool and wait, at the end for the last report of its progress, too."""
         try:
             result: CallToolResult | OfflineResponse[CallToolResult] = self._perform(
-                "tools/call",
-                params,
-                timeout=timeout,
-                offline=offline,
-                idempotent=idempotent,
-                interactive=True,
-                finish=partial(self._book.finish, name, raise_on_error),
-                on_progress=report,
-                **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
+                "tools/call", params, **spec
             )
-            if report is not None:
+            if spec["on_progress"] is not None:
                 self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
         finally:
             if bar is not None:
@@ -289,11 +289,16 @@ class Tools(McpFeature):
             self._tool_params(name, arguments, meta, validate_arguments),
             timeout=timeout,
             idempotent=idempotent,
-            interactive=True,
-            finish=partial(self._book.finish, name, raise_on_error),
-            on_progress=on_progress,
+            **self._tool_spec(name, raise_on_error, on_progress),
             **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
         )
+
+    def _tool_spec(
+        self, name: str, raise_on_error: bool, on_progress: ProgressHandler | None
+    ) -> dict[str, Any]:
+        """What every call of a tool is, as parts of its ``CallSpec``."""
+        finish = partial(self._book.finish, name, raise_on_error)
+        return {"interactive": True, "finish": finish, "on_progress": on_progress}
 
     def _tool_params(
         self,
