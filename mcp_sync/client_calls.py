@@ -114,7 +114,7 @@ class CallSource(abc.ABC):
         idempotent: bool | None = None,
         **spec: Any,
     ) -> Any:
-        """Make a call and wait for it; see ``request`` and, for ``spec``, ``CallSpec``."""
+        """Make a call and wait for it; see ``request`` and, for ``spec``, ``Call``."""
         connection = self._connection
         if offline != "wait":
             if offline == "queue" and not connection.gate.is_ready():
@@ -187,7 +187,7 @@ class CallSource(abc.ABC):
         idempotent: bool | None = None,
         **spec: Any,
     ) -> Call:
-        """Start a call; see ``submit`` and, for ``spec``, ``CallSpec``."""
+        """Start a call; see ``submit`` and, for ``spec``, ``Call``."""
         if isinstance(timeout, Unset):
             spec.setdefault("limit", None)
             spec["answer_limit"] = self.config.request_timeout
@@ -236,7 +236,7 @@ class CallSource(abc.ABC):
         idempotent: bool | None,
         spec: dict[str, Any],
     ) -> Call:
-        """Make a call; ``spec`` becomes the rest of its ``CallSpec``."""
+        """Make a call; ``spec`` is the rest of what a ``Call`` is made of."""
         if not method or type(method) is not str:
             raise TypeError(f"method must be a non-empty string, not {method!r}")
         connection = self._connection

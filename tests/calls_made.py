@@ -7,7 +7,7 @@ from typing import Any
 from mcp_sync import MCPClient
 from mcp_sync.base_client import _make_transport
 from mcp_sync.config import ClientConfig
-from mcp_sync.connection.call import Call, CallSpec
+from mcp_sync.connection.call import Call
 from mcp_sync.connection.connection import Connection
 from mcp_sync.protocol.mcp import McpDialect
 
@@ -20,7 +20,7 @@ def make_connection(**settings: Any) -> Connection:
 def make_call(connection: Connection, method: str = "tools/call", **spec: Any) -> Call:
     """A fresh call of a connection."""
     facts: dict[str, Any] = {"params": "", "repeatable": False, "limit": None}
-    return Call(CallSpec(method=method, **(facts | spec)), connection)
+    return Call(connection, method=method, **(facts | spec))
 
 
 class ReaderOnlyClient(MCPClient):

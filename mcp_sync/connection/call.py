@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .journal_rows import Entry
     from .link import Link
 
-__all__ = ["Call", "CallSpec", "Keeper", "Owner", "Renewal"]
+__all__ = ["Call", "Keeper", "Owner", "Renewal"]
 
 _sequence: Final = itertools.count(1)
 
@@ -51,47 +51,6 @@ class Renewal(NamedTuple):
     longest: Deadline
 
 
-class CallSpec(NamedTuple):
-    """What a call asks for.
-
-    Args:
-        method: the method.
-        params: its params as JSON text, from ``encode_params``.
-        repeatable: whether a second execution does no harm.
-        limit: the deadline of everything: queueing, replays, waiting; None where ``answer_limit``
-            bounds it from the write on.
-        answer_limit: seconds from the write to the answer; None for no such limit.
-        wants_answer: False for a notification.
-        queueable: False fails the call instead of letting it wait for another link.
-        watched: True has the heartbeat expire it, because no caller waits for it.
-        tool: the tool that it runs, where the tool's own hints are trusted; None elsewhere.
-        meta: the encoded members of ``_meta`` that the caller gave.
-        finish: makes the caller's value of the ``result`` object; None gives the object itself.
-        on_progress: is told of the call's progress; None asks the server for none.
-        renewal: seconds that each progress grants the call anew; None for none.
-        internal: whether the connection itself makes it, for a handshake or what follows one; its
-            failure counts among no user's calls.
-        interactive: whether this client's handlers answer what the server asks for meanwhile
-            (``input_required``); False leaves that to the caller.
-    """
-
-    method: str
-    params: str
-    repeatable: bool
-    limit: Deadline | None
-    answer_limit: float | None = None
-    wants_answer: bool = True
-    queueable: bool = True
-    watched: bool = False
-    tool: str | None = None
-    meta: str = ""
-    finish: Callable[[Any], Any] | None = None
-    on_progress: ProgressHandler | None = None
-    renewal: Renewal | None = None
-    internal: bool = False
-    interactive: bool = False
-
-
 class Keeper(Protocol):
     """What a call needs of the connection that carries it."""
 
@@ -111,6 +70,27 @@ class Call(Future[Any]):
     Safe to use from any thread. ``result()`` gives the answer's ``result`` object or raises the
     error of the call; ``cancel()`` withdraws it. Done callbacks run on the events thread, never
     on the thread that reads the link.
+
+    Args:
+        keeper: the connection that carries it.
+        method: the method.
+        params: its params as JSON text, from ``encode_params``.
+        repeatable: whether a second execution does no harm.
+        limit: the deadline of everything: queueing, replays, waiting; None where ``answer_limit``
+            bounds it from the write on.
+        answer_limit: seconds from the write to the answer; None for no such limit.
+        wants_answer: False for a notification.
+        queueable: False fails the call instead of letting it wait for another link.
+        watched: True has the heartbeat expire it, because no caller waits for it.
+        tool: the tool that it runs, where the tool's own hints are trusted; None elsewhere.
+        meta: the encoded members of ``_meta`` that the caller gave.
+        finish: makes the caller's value of the ``result`` object; None gives the object itself.
+        on_progress: is told of the call's progress; None asks the server for none.
+        renewal: seconds that each progress grants the call anew; None for none.
+        internal: whether the connection itself makes it, for a handshake or what follows one; its
+            failure counts among no user's calls.
+        interactive: whether this client's handlers answer what the server asks for meanwhile
+            (``input_required``); False leaves that to the caller.
     """
 
     # Half of the memory of a queued call, beside a dictionary of so many names.
@@ -167,7 +147,26 @@ class Call(Future[Any]):
 
     _finished: tuple[Any] | None = None
 
-    def __init__(self, spec: CallSpec, keeper: Keeper) -> None:
+    def __init__(  # noqa: PLR0913 - what one call may want, all by keyword
+        self,
+        keeper: Keeper,
+        *,
+        method: str,
+        params: str,
+        repeatable: bool,
+        limit: Deadline | None,
+        answer_limit: float | None = None,
+        wants_answer: bool = True,
+        queueable: bool = True,
+        watched: bool = False,
+        tool: str | None = None,
+        meta: str = "",
+        finish: Callable[[Any], Any] | None = None,
+        on_progress: ProgressHandler | None = None,
+        renewal: Renewal | None = None,
+        internal: bool = False,
+        interactive: bool = False,
+    ) -> None:
         # What Future.__init__ sets, but for the condition; a test holds the two together.
         self._condition = CallCondition()  # type: ignore[assignment]
         self._state = PENDING
@@ -177,23 +176,23 @@ class Call(Future[Any]):
         self._done_callbacks: list[Callable[[Future[Any]], object]] = []
         self._keeper = keeper
         self.sequence = next(_sequence)
-        self.method = spec.method
-        self.params = spec.params
-        self.repeatable = spec.repeatable
-        self.wants_answer = spec.wants_answer
-        self.queueable = spec.queueable
-        self.watched = spec.watched
-        self.tool = spec.tool
-        self.meta = spec.meta
-        self.on_progress = spec.on_progress
+        self.method = method
+        self.params = params
+        self.repeatable = repeatable
+        self.wants_answer = wants_answer
+        self.queueable = queueable
+        self.watched = watched
+        self.tool = tool
+        self.meta = meta
+        self.on_progress = on_progress
         # One place: while a report waits for its turn, a later one only changes what it says.
-        self._to_report = [None] if spec.on_progress is not None else []
-        self.renewal = spec.renewal
-        self.internal = spec.internal
-        self.interactive = spec.interactive
-        self._finish = spec.finish
-        self.answer_limit = spec.answer_limit
-        self.deadline = spec.limit
+        self._to_report = [None] if on_progress is not None else []
+        self.renewal = renewal
+        self.internal = internal
+        self.interactive = interactive
+        self._finish = finish
+        self.answer_limit = answer_limit
+        self.deadline = limit
         self.created_at = time.monotonic()
         self.queued_at: float | None = None
         self.written_at: float | None = None

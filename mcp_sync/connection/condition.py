@@ -6,46 +6,30 @@ Most calls are answered to a caller that reads the answer itself, so nobody ever
 from __future__ import annotations
 
 import threading
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 __all__ = ["CallCondition"]
 
+if TYPE_CHECKING:
+    from threading import _RLock as RLock
+else:
+    # ``threading.RLock`` is a function that makes one of these.
+    RLock = type(threading.RLock())
 
-class CallCondition:
+
+class CallCondition(RLock):  # type: ignore[misc]  # final in typeshed alone
     """A condition whose waiters are made by the first thread that waits. Safe for any thread.
 
-    It stands in for the ``threading.Condition`` of a ``concurrent.futures.Future``.
+    It stands in for the ``threading.Condition`` of a ``concurrent.futures.Future``, and is its own
+    lock: taking it, which every call does, runs no Python.
     """
 
-    __slots__ = ("_lock", "_waiting")
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._waiting: threading.Condition | None = None
-
-    def __enter__(self) -> bool:
-        return self._lock.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
-    def acquire(self) -> bool:
-        """Take the lock; for ``concurrent.futures.wait`` and ``as_completed``."""
-        return self._lock.acquire()
-
-    def release(self) -> None:
-        """Let go of the lock."""
-        self._lock.release()
+    _waiting: threading.Condition | None = None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Let go of the lock until somebody notifies; False when the seconds were over first."""
         if self._waiting is None:
-            self._waiting = threading.Condition(self._lock)
+            self._waiting = threading.Condition(self)
         return self._waiting.wait(timeout)
 
     def notify_all(self) -> None:

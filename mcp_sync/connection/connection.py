@@ -31,7 +31,7 @@ from ..protocol.messages import encode_apart, encode_request
 from ..states import ConnectionState
 from ..transports.base import Transport
 from ..types.session import InitializeResult
-from .call import Call, CallSpec
+from .call import Call
 from .calls import Calls
 from .dispatcher import Dispatcher
 from .exchange import Exchange
@@ -381,7 +381,7 @@ class Connection:
         Args:
             method: the method.
             params: its params; None for none.
-            spec: the rest of its ``CallSpec``, by name.
+            spec: the rest of what a ``Call`` is made of, by name.
 
         Raises:
             TypeError: something in the params is no JSON.
@@ -390,7 +390,7 @@ class Connection:
         """
         text, meta = encode_apart(params, STAMPED_KEYS)
         self._check_size(method, text)
-        return Call(CallSpec(method, text, meta=meta, **spec), self)
+        return Call(self, method=method, params=text, meta=meta, **spec)
 
     def _check_size(self, method: str, text: str) -> None:
         limit = self.dialect.max_request_size

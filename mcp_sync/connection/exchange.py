@@ -8,7 +8,7 @@ from typing import Any
 from ..deadline import Deadline
 from ..errors import MCPConnectionError
 from ..protocol.messages import encode_params
-from .call import Call, CallSpec, Keeper
+from .call import Call, Keeper
 from .calls import Calls
 from .gate import Gate
 from .link import Link
@@ -70,7 +70,8 @@ class Exchange:
         Raises:
             MCPError: the link is lost, the server refused, or the deadline is over.
         """
-        spec = CallSpec(
+        call = Call(
+            self._keeper,
             method=method,
             params=encode_params(params),
             repeatable=False,
@@ -79,7 +80,6 @@ class Exchange:
             queueable=False,
             internal=True,
         )
-        call = Call(spec, self._keeper)
         with self._gate.lock:
             if link.loss is not None:
                 raise MCPConnectionError(f"{method}: the link is lost ({link.loss.cause})")

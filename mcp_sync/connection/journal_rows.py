@@ -19,7 +19,7 @@ from ..errors import MCPConnectionLost, MCPError, MCPTimeoutError
 from ..protocol.dialect import with_meta
 from ..protocol.messages import encode_apart
 from ..types.journal import JournalSettings
-from .call import Call, CallSpec, Keeper, Owner
+from .call import Call, Keeper, Owner
 
 __all__ = ["COLUMNS", "Entry", "JournalRow", "call_of", "row_of", "seal", "with_key"]
 
@@ -172,7 +172,8 @@ def call_of(row: JournalRow, keeper: Keeper, settings: JournalSettings, max_repl
     now = time.time()
     left = row.time_left(now)
     params, meta = encode_apart(json.loads(row.params) if row.params else None)
-    spec = CallSpec(
+    call = Call(
+        keeper,
         method=row.method,
         params=params,
         meta=meta,
@@ -181,7 +182,6 @@ def call_of(row: JournalRow, keeper: Keeper, settings: JournalSettings, max_repl
         answer_limit=row.answer_limit,
         watched=True,
     )
-    call = Call(spec, keeper)
     call.queue_deadline = Deadline(left)
     call.queued_at = time.monotonic() - max(0.0, now - row.queued_at)
     call.entry = Entry(row, found=True)

@@ -296,7 +296,7 @@ class Tools(McpFeature):
     def _tool_spec(
         self, name: str, raise_on_error: bool, on_progress: ProgressHandler | None
     ) -> dict[str, Any]:
-        """What every call of a tool is, as parts of its ``CallSpec``."""
+        """What every call of a tool is, as arguments of ``Call``."""
         finish = partial(self._book.finish, name, raise_on_error)
         return {"interactive": True, "finish": finish, "on_progress": on_progress}
 
@@ -331,7 +331,7 @@ class Tools(McpFeature):
     def _renewal(
         self, timeout: Timeout, reset: bool, max_total_timeout: float | None
     ) -> dict[str, Any]:
-        """How progress extends the call, as parts of its ``CallSpec``."""
+        """How progress extends the call, as arguments of ``Call``."""
         if not reset:
             return {}
         seconds = self._seconds(timeout)
