@@ -100,7 +100,7 @@ class CallSource(abc.ABC):
             ValueError: a number in the params is not finite, or their nesting impossible.
         """
         result: dict[str, Any] | OfflineResponse[dict[str, Any]] = self._perform(
-            method, params, timeout=timeout, offline=offline, idempotent=idempotent
+            method, params, {}, timeout, offline, idempotent
         )
         return result
 
@@ -108,17 +108,16 @@ class CallSource(abc.ABC):
         self,
         method: str,
         params: Mapping[str, Any] | None,
-        *,
+        spec: dict[str, Any],
         timeout: Timeout,
         offline: OfflineMode = "wait",
         idempotent: bool | None = None,
-        **spec: Any,
     ) -> Any:
         """Make a call and wait for it; see ``request`` and, for ``spec``, ``Call``."""
         connection = self._connection
         if offline != "wait":
             if offline == "queue" and not connection.gate.is_ready():
-                call = self._submit(method, params, timeout=timeout, idempotent=idempotent, **spec)
+                call = self._submit(method, params, spec, timeout, idempotent)
                 return OfflineResponse(call, connection.position(call))
             if offline == "raise":
                 self._require_link(timeout)
@@ -176,16 +175,15 @@ class CallSource(abc.ABC):
             TypeError: something in the params is no JSON; the error names the path to it.
             ValueError: a number in the params is not finite, or their nesting impossible.
         """
-        return self._submit(method, params, timeout=timeout, idempotent=idempotent)
+        return self._submit(method, params, {}, timeout, idempotent)
 
     def _submit(
         self,
         method: str,
         params: Mapping[str, Any] | None,
-        *,
+        spec: dict[str, Any],
         timeout: Timeout,
         idempotent: bool | None = None,
-        **spec: Any,
     ) -> Call:
         """Start a call; see ``submit`` and, for ``spec``, ``Call``."""
         if isinstance(timeout, Unset):

@@ -92,8 +92,9 @@ class Calls:
             if call is not None:
                 link.concluding = call
                 call.owner = Owner.SETTLED
-                # An answer proves that the last byte was written, before its writer says so.
-                self.outbox.discard(call)
+                if call.queued:
+                    # An answer proves that the last byte was written, before its writer says so.
+                    self.outbox.remove(call)
                 now = time.monotonic()
                 gate.stats.call_answered(now - (call.written_at or now))
                 if self.room_wanted:

@@ -389,23 +389,30 @@ class Connection:
             MCPMessageTooLarge: the server would not take a message of this size.
         """
         text, meta = encode_apart(params, STAMPED_KEYS)
-        self._check_size(method, text)
+        limit = self.dialect.max_request_size
+        if limit is not None:
+            self._check_size(method, text, limit)
         return Call(self, method=method, params=text, meta=meta, **spec)
 
-    def _check_size(self, method: str, text: str) -> None:
-        limit = self.dialect.max_request_size
-        if limit is not None and len(text) * 4 > limit:
+    def _check_size(self, method: str, text: str, limit: int) -> None:
+        if len(text) * 4 > limit:
             number = self.calls.peer.next_number()
             message = encode_request(self.dialect.request_id(number), method, text)
             self.dialect.check_size(len(message.encode()))
 
     def start(self, call: Call, *, may_block: bool) -> None:
         """Write a call or queue it; see ``Sender.start``."""
-        if not self.gate.config.offline_mode and not self.gate.is_ready():
+        link = self.gate.link
+        if link is None or not link.ready:
+            self._want_ready(call, may_block)
+        self._sender.start(call, may_block=may_block)
+
+    def _want_ready(self, call: Call, may_block: bool) -> None:
+        """Have a link made for a call, as far as nobody sees to that."""
+        if not self.gate.config.offline_mode:
             self._connect_for(call, may_block)
         elif self.gate.state is _S.DISCONNECTED and not self.life.was_closed:
             self.open_in_background()
-        self._sender.start(call, may_block=may_block)
 
     def _connect_for(self, call: Call, may_block: bool) -> None:
         """Without a queue, a caller that may wait waits here, and any other is refused."""

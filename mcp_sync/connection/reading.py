@@ -89,13 +89,13 @@ class Reading:
         text = None
         try:
             # Settled comes before done: who settled it may have looked for its leader before.
-            while not (call.done() or call.owner is Owner.SETTLED or link.loss is not None):
-                if deadline.is_over():
-                    return
+            while call.owner is not Owner.SETTLED and link.loss is None:
                 text = link.transport.receive(deadline)
                 if text is not None:
                     self._receiver.accept(link, text)
                     text = None
+                if deadline.is_over():
+                    return
         except LinkDown as down:
             self._report_down(link, down)
         except BaseException:  # an interrupt: what was read and not yet passed on is gone

@@ -93,7 +93,8 @@ class Sender:
         request_id = call.request_id
         try:
             text = _text(link, call)
-            link.dialect.check_size(len(text) if text.isascii() else len(text.encode()))
+            if link.dialect.max_request_size is not None:
+                link.dialect.check_size(len(text) if text.isascii() else len(text.encode()))
             call.written_at = time.monotonic()
             link.transport.send(text, limit)
         except WriteTimeout:
@@ -132,10 +133,16 @@ class Sender:
                     gate.settled.notify_all()
             if call.owner is Owner.WRITER and call.wants_answer and link.loss is None:
                 call.owner = Owner.PENDING
-                calls.expiry.watch(call)
+                if call.watched:
+                    calls.expiry.watch(call)
                 return
             if call.owner is Owner.SETTLED and not calls.peer.was_withdrawn(call.request_id):
                 return
+        self._written_too_late(link, call)
+
+    def _written_too_late(self, link: Link, call: Call) -> None:
+        """Pass on a call that was withdrawn while it was written, or whose link was lost."""
+        gate, calls = self._gate, self._calls
         with gate.decide() as decision:
             if call.owner is not Owner.WRITER:
                 # Answered before we came here, or withdrawn while it was being written.

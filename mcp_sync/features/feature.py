@@ -63,9 +63,8 @@ class McpFeature(BaseClient):
         **spec: Any,
     ) -> _T:
         """Call a method and make a typed value of its result."""
-        answer: _T = self._perform(
-            method, self._traced(params), timeout=timeout, finish=finish, **spec
-        )
+        spec["finish"] = finish
+        answer: _T = self._perform(method, self._traced(params), spec, timeout)
         return answer
 
     def _read(

@@ -236,26 +236,28 @@ class Tools(McpFeature):
             MCPError: as for ``request``.
         """
         params = self._tool_params(name, arguments, meta, validate_arguments)
-        bar = _show_bar(name, on_progress) if progress else None
-        spec = self._tool_spec(name, raise_on_error, on_progress if bar is None else bar)
-        spec |= self._renewal(timeout, reset_timeout_on_progress, max_total_timeout)
-        spec |= {"timeout": timeout, "offline": offline, "idempotent": idempotent}
-        return self._perform_and_report(params, bar, spec)
+        spec = self._tool_spec(name, raise_on_error)
+        if reset_timeout_on_progress:
+            spec |= self._renewal(timeout, max_total_timeout)
+        order = ("tools/call", params, spec, timeout, offline, idempotent)
+        answer: CallToolResult | OfflineResponse[CallToolResult]
+        if progress or on_progress is not None:
+            bar = _show_bar(name, on_progress) if progress else None
+            spec["on_progress"] = on_progress if bar is None else bar
+            answer = self._reported(order, bar)
+        else:
+            answer = self._perform(*order)
+        return answer
 
-    def _perform_and_report(
-        self, params: Mapping[str, Any] | None, bar: ProgressBar | None, spec: dict[str, Any]
-    ) -> CallToolResult | OfflineResponse[CallToolResult]:
+    def _reported(self, order: tuple[Any, ...], bar: ProgressBar | None) -> Any:
         """Call a tool and wait, at the end for the last report of its progress, too."""
         try:
-            result: CallToolResult | OfflineResponse[CallToolResult] = self._perform(
-                "tools/call", params, **spec
-            )
-            if spec["on_progress"] is not None:
-                self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
+            answer = self._perform(*order)
+            self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
         finally:
             if bar is not None:
                 bar.close()
-        return result
+        return answer
 
     def submit_tool(  # noqa: PLR0913 - as for ``call_tool``
         self,
@@ -284,21 +286,17 @@ class Tools(McpFeature):
             InvalidArguments: they do not fit the input schema; nothing was sent.
             MCPError: as for ``submit``.
         """
-        return self._submit(
-            "tools/call",
-            self._tool_params(name, arguments, meta, validate_arguments),
-            timeout=timeout,
-            idempotent=idempotent,
-            **self._tool_spec(name, raise_on_error, on_progress),
-            **self._renewal(timeout, reset_timeout_on_progress, max_total_timeout),
-        )
+        params = self._tool_params(name, arguments, meta, validate_arguments)
+        spec = self._tool_spec(name, raise_on_error)
+        spec["on_progress"] = on_progress
+        if reset_timeout_on_progress:
+            spec |= self._renewal(timeout, max_total_timeout)
+        return self._submit("tools/call", params, spec, timeout, idempotent)
 
-    def _tool_spec(
-        self, name: str, raise_on_error: bool, on_progress: ProgressHandler | None
-    ) -> dict[str, Any]:
+    def _tool_spec(self, name: str, raise_on_error: bool) -> dict[str, Any]:
         """What every call of a tool is, as arguments of ``Call``."""
         finish = partial(self._book.finish, name, raise_on_error)
-        return {"interactive": True, "finish": finish, "on_progress": on_progress}
+        return {"interactive": True, "finish": finish}
 
     def _tool_params(
         self,
@@ -328,12 +326,8 @@ class Tools(McpFeature):
             raise InvalidArguments(name, "$", f"the server lists no such tool; it has: {known}")
         self._book.check_arguments(tool, arguments)
 
-    def _renewal(
-        self, timeout: Timeout, reset: bool, max_total_timeout: float | None
-    ) -> dict[str, Any]:
+    def _renewal(self, timeout: Timeout, max_total_timeout: float | None) -> dict[str, Any]:
         """How progress extends the call, as arguments of ``Call``."""
-        if not reset:
-            return {}
         seconds = self._seconds(timeout)
         if seconds is None:
             return {}

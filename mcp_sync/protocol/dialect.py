@@ -155,7 +155,7 @@ class Dialect(abc.ABC):
         Returns:
             The JSON text of the message.
         """
-        return encode_request(request_id, method, with_meta(params, meta))
+        return encode_request(request_id, method, with_meta(params, meta) if meta else params)
 
     def with_offer(self, offer: Offer) -> Dialect:
         """The same dialect for a client that declares something else from now on."""

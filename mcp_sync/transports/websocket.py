@@ -163,8 +163,12 @@ class WebSocketTransport(StreamTransport):
             raise LinkDown(ABORTED)
 
     def _next_message(self, deadline: Deadline | None) -> str | None:
+        frames = self._frames
+        if frames is None:
+            raise self._down()
         try:
-            return self._next_text(deadline)
+            text = frames.take_text()
+            return self._next_text(frames, deadline) if text is None else text.decode("utf-8")
         except ProtocolFault as fault:
             raise self._fail(fault) from fault
         except UnicodeDecodeError as error:
@@ -176,14 +180,8 @@ class WebSocketTransport(StreamTransport):
                 ProtocolFault(PROTOCOL_ERROR, "the peer sent an invalid close frame")
             ) from error
 
-    def _next_text(self, deadline: Deadline | None) -> str | None:
-        frames = self._frames
-        if frames is None:
-            raise self._down()
+    def _next_text(self, frames: FrameBuffer, deadline: Deadline | None) -> str | None:
         while True:
-            text = frames.take_text()
-            if text is not None:
-                return text.decode("utf-8")
             frame = frames.recv_frame()
             payload: bytes = frame.data  # type: ignore[assignment]  # The library types both ways.
             if frame.opcode < CLOSE:

@@ -10,7 +10,7 @@ import abc
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from ..deadline import Deadline
 from .base import LinkDown, WriteTimeout
@@ -19,7 +19,7 @@ from .streams import ByteStream
 
 __all__ = ["CLOSE_PATIENCE_S", "MAX_POSTED", "MAX_POSTED_BYTES", "MessageWriter"]
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
 MAX_POSTED = 64
@@ -118,19 +118,15 @@ class MessageWriter(abc.ABC):
         except WriteTimeout:
             return  # A writer that is stuck elsewhere than in the socket will meet the fault.
 
-    def _try(self, act: Callable[P, bool], *args: P.args, **kwargs: P.kwargs) -> bool:
+    def _try(self, act: Callable[[*Args], bool], *args: *Args) -> bool:
         """Do something if the lock is free; False when it is not or the link is down."""
         try:
-            return self._exclusively(None, act, *args, **kwargs)
+            return self._exclusively(None, act, *args)
         except (WriteTimeout, LinkDown):
             return False  # The reader meets the same loss, with its reason.
 
     def _exclusively(
-        self,
-        deadline: Deadline | None,
-        act: Callable[P, Result],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, deadline: Deadline | None, act: Callable[[*Args], Result], *args: *Args
     ) -> Result:
         """Do something under the lock; None as the deadline means: only if it is free now."""
         lock = self._lock
@@ -141,7 +137,7 @@ class MessageWriter(abc.ABC):
             if self._is_writing:
                 raise WriteTimeout("a signal handler cannot write into the write it interrupted")
             self._is_writing = mine = True
-            result = act(*args, **kwargs)
+            result = act(*args)
         except BaseException as error:  # an interrupt may strike in the middle of a message
             if mine and self._is_uncertain and not isinstance(error, (LinkDown, WriteTimeout)):
                 self._abort()

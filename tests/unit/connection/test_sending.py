@@ -30,6 +30,7 @@ from mcp_sync.errors import (
 )
 from mcp_sync.protocol.dialect import Dialect
 from mcp_sync.protocol.mcp import McpDialect
+from mcp_sync.protocol.messages import RequestId
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade
 from scenes import FAST, Inbox, answer, echo_all, nobody_listening, shake_hands
@@ -683,9 +684,10 @@ def faulty_client(fault: type[BaseException]) -> type[MCPClient]:
     """One that raises in the middle of writing what is longer than anything else in the tests."""
 
     class Faulty(McpDialect):
-        def check_size(self, size: int) -> None:
-            if size > 5000:
+        def encode_request(self, request_id: RequestId, method: str, params: str, meta: str) -> str:
+            if len(params) > 5000:
                 raise fault
+            return super().encode_request(request_id, method, params, meta)
 
     class Client(MCPClient):
         def _make_dialect(self, config: ClientConfig) -> Dialect:
