@@ -139,8 +139,7 @@ class CallSource(abc.ABC):
         fresh = gate.state is ConnectionState.DISCONNECTED and not connection.life.was_closed
         if fresh or gate.state in _DIALING:
             # One dial, and not the back-off behind it: "raise" is for whoever cannot wait.
-            with gate.decide() as decision:
-                connection.life.want_link(decision)
+            connection.want_link()
             limit = Deadline(self._seconds(timeout))
             gate.wait_until(lambda: gate.is_ready() or gate.state not in _DIALING, limit)
         if not gate.is_ready():

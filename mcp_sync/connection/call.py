@@ -340,17 +340,20 @@ class Call(Future[Any]):
 
     def wait_settled(self, timeout: float | None) -> bool:
         """Wait until it is settled or somebody rings ``ring``; whether it is settled."""
-        with self._condition:
+        condition: CallCondition = self._condition  # type: ignore[assignment]
+        bell = condition.hang_bell()
+        try:
             if not self.done() and not self._rung:
-                self._condition.wait(timeout)
-            self._rung = False
+                bell.acquire(True, -1 if timeout is None else timeout)
+        finally:
+            condition.take_bell_down(bell)
+        self._rung = False
         return self.done()
 
     def ring(self) -> None:
         """Wake whoever waits in ``wait_settled``."""
-        with self._condition:
-            self._rung = True
-            self._condition.notify_all()
+        self._rung = True
+        self._condition.notify_all()
 
     def orphan(self, error: MCPError) -> None:
         """Fail in a forked child, where a thread that is gone may hold this future's lock."""

@@ -27,7 +27,7 @@ from ..protocol.peer import Peer
 from ..states import ConnectionState
 from .call import Call, Owner
 from .expiry import Expiry
-from .gate import Decision, Gate, copy_of
+from .gate import Decision, Gate, copy_of, uninterrupted
 from .link import Link, Loss
 from .log_facts import about
 from .outbox import Outbox
@@ -66,15 +66,14 @@ class Calls:
             self.peer.register(call.request_id, call)
 
     def wait_settled(self, condition: Callable[[], bool], limit: Deadline) -> bool:
-        """Wait until settled calls, or a change of readiness, made a condition true.
-
-        Holds the lock, and lets go of it while waiting.
-        """
-        self.room_wanted += 1
+        """Wait, as a caller, until settled calls or a change of readiness made a condition true."""
+        with self._gate.lock:
+            self.room_wanted += 1
         try:
-            return self._gate.settled.wait_for(condition, limit.remaining())
+            return self._gate.wait_until(condition, limit, self._gate.settled)
         finally:
-            self.room_wanted -= 1
+            with self._gate.lock:
+                self.room_wanted -= 1
 
     def is_full(self) -> bool:
         """Whether ``max_pending`` calls are unanswered. Holds the lock."""
@@ -88,9 +87,10 @@ class Calls:
         """Take a call whose answer came; the caller then concludes it outside the lock."""
         gate = self._gate
         with gate.lock:
-            call = self.peer.take(request_id)
+            # Noted before it is taken: an interrupt must not lose it on the way.
+            link.concluding = call = self.peer.find(request_id)
             if call is not None:
-                link.concluding = call
+                self.peer.take(request_id)
                 call.owner = Owner.SETTLED
                 if call.queued:
                     # An answer proves that the last byte was written, before its writer says so.
@@ -150,6 +150,7 @@ class Calls:
                 call.deadline = longest if is_later else renewed
         return call
 
+    @uninterrupted
     def fail(self, call: Call, error: MCPError) -> None:
         """Settle a call with an error, wherever it stands; nothing if it is settled already."""
         with self._gate.decide() as decision:
@@ -157,6 +158,7 @@ class Calls:
                 self._forget(call)
                 self.settle(call, error, decision)
 
+    @uninterrupted
     def fail_answered(self, request_id: RequestId, error_for: Callable[[Call], MCPError]) -> bool:
         """Settle the call that an answer was about with an error; False when there is none."""
         with self._gate.decide() as decision:
@@ -167,6 +169,7 @@ class Calls:
             self.settle(call, error_for(call), decision)
             return True
 
+    @uninterrupted
     def cancel(self, call: Call) -> bool:
         """Withdraw a call, and tell the server where its dialect can; False when settled."""
         with self._gate.decide() as decision:
@@ -182,6 +185,7 @@ class Calls:
             self._after_settling(call, decision)
             return True
 
+    @uninterrupted
     def expire(self, call: Call) -> None:
         """Settle a call whose deadline is over; one that is being written is its writer's."""
         gate = self._gate

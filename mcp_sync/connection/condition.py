@@ -1,38 +1,89 @@
-"""The condition of a call: what ``concurrent.futures`` needs of one, at a third of the price.
+"""Conditions whose waiters an interrupt cannot hurt, and who cost nothing while nobody waits.
 
-Most calls are answered to a caller that reads the answer itself, so nobody ever waits on them.
+Whoever waits hangs up a bell of his own first: a lock that is released to wake him. He holds no
+other lock meanwhile. With ``threading.Condition`` an interrupt can strike where the lock is let go
+of and not yet taken again, and comes out as a RuntimeError.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-__all__ = ["CallCondition"]
+__all__ = ["CallCondition", "GateCondition", "OwnedLock"]
 
 if TYPE_CHECKING:
-    from threading import _RLock as RLock
+    from threading import _RLock as OwnedLock
 else:
-    # ``threading.RLock`` is a function that makes one of these.
-    RLock = type(threading.RLock())
+    # What ``threading.RLock()`` makes: only its owner can release it, and it does both without
+    # running any Python, so that no interrupt can come between.
+    OwnedLock = type(threading.RLock())
 
 
-class CallCondition(RLock):  # type: ignore[misc]  # final in typeshed alone
-    """A condition whose waiters are made by the first thread that waits. Safe for any thread.
+class Bells:
+    """The bells of all who wait for the same thing. Safe for any thread."""
 
-    It stands in for the ``threading.Condition`` of a ``concurrent.futures.Future``, and is its own
-    lock: taking it, which every call does, runs no Python.
+    _bells: list[threading.Lock] | None = None
+    """None before the first was hung up."""
+
+    def hang_bell(self) -> threading.Lock:
+        """Make a bell: a lock that can be taken once ``ring`` was called since."""
+        bell = threading.Lock()
+        bell.acquire()
+        bells = self._bells
+        if bells is None:
+            # One operation of the interpreter, so that two threads get the same list.
+            bells = self.__dict__.setdefault("_bells", [])
+        bells.append(bell)
+        return bell
+
+    def take_bell_down(self, bell: threading.Lock) -> None:
+        """Forget a bell that may not have been rung."""
+        if self._bells is not None:
+            with contextlib.suppress(ValueError):  # it was
+                self._bells.remove(bell)
+
+    def ring(self) -> None:
+        """Wake all threads that wait."""
+        while self._bells:
+            try:
+                bell = self._bells.pop()
+            except IndexError:  # somebody else has rung the last one
+                return
+            bell.release()
+
+
+class CallCondition(OwnedLock, Bells):  # type: ignore[misc]  # final in typeshed alone
+    """What stands in for the ``threading.Condition`` of a future. Safe for any thread.
+
+    It is its own lock: taking it, which every call does, runs no Python.
     """
 
-    _waiting: threading.Condition | None = None
+    notify_all = Bells.ring
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Let go of the lock until somebody notifies; False when the seconds were over first."""
-        if self._waiting is None:
-            self._waiting = threading.Condition(self)
-        return self._waiting.wait(timeout)
+        """Let go of the lock until somebody notifies; for the methods of the future itself.
+
+        Args:
+            timeout: seconds; None waits without a limit.
+
+        Returns:
+            False when the seconds were over first.
+        """
+        bell = self.hang_bell()
+        self.release()
+        try:
+            return bell.acquire(True, -1 if timeout is None else timeout)
+        finally:
+            self.acquire()
+            self.take_bell_down(bell)
+
+
+class GateCondition(threading.Condition, Bells):
+    """A condition of the state lock: background threads wait on it, callers by bells."""
 
     def notify_all(self) -> None:
         """Wake all threads that wait; holds the lock."""
-        if self._waiting is not None:
-            self._waiting.notify_all()
+        super().notify_all()
+        self.ring()

@@ -35,7 +35,7 @@ from .call import Call
 from .calls import Calls
 from .dispatcher import Dispatcher
 from .exchange import Exchange
-from .gate import Gate
+from .gate import Gate, uninterrupted
 from .heartbeat import Heartbeat
 from .life import Life
 from .link import Link
@@ -139,18 +139,16 @@ class Connection:
         self.recovery = Recovery(self.gate, self.calls, self, self._link_ready)
         self.recovery.begin()
 
+    @property
+    def _gate(self) -> Gate:
+        return self.gate
+
     # The life of the link
 
     def connect(self, timeout: float | None) -> bool:
         """See ``BaseClient.connect``."""
         gate, life = self.gate, self.life
-        found = self.recovery.look()
-        with gate.decide() as decision:
-            is_connected = gate.state in _CONNECTED
-            if not is_connected:
-                life.open(decision)
-            before = life.generation - is_connected
-            self.recovery.take_over(found, decision)
+        before = self._open(self.recovery.look())
         self.recovery.make_sure()
 
         def is_decided() -> bool:
@@ -181,11 +179,32 @@ class Connection:
 
     def open_in_background(self) -> None:
         """Begin to connect and return at once."""
-        found = self.recovery.look()
-        with self.gate.decide() as decision:
-            self.life.open(decision)
-            self.recovery.take_over(found, decision)
+        self._open(self.recovery.look())
         self.recovery.make_sure()
+
+    @uninterrupted
+    def _open(self, found: list[Call]) -> int:
+        """Begin to connect, or join the attempt under way.
+
+        Args:
+            found: what the journal held, to be queued.
+
+        Returns:
+            The generation that the link which is wanted comes after.
+        """
+        with self.gate.decide() as decision:
+            is_connected = self.gate.state in _CONNECTED
+            if not is_connected:
+                self.life.open(decision)
+            self.recovery.take_over(found, decision)
+            return self.life.generation - is_connected
+
+    @uninterrupted
+    def want_link(self) -> None:
+        """Have a link made, or made ready, sooner: somebody waits for it."""
+        with self.gate.decide() as decision:
+            if not self.gate.is_ready():
+                self.life.want_link(decision)
 
     def wait_until_ready(self, deadline: Deadline, *, while_offline: bool = True) -> bool:
         """Wait for a ready link; False when the deadline is over first.
@@ -198,10 +217,9 @@ class Connection:
             MCPConnectionError: the client is closed, or the server refused for good.
         """
         gate = self.gate
-        with gate.decide() as decision:
-            if gate.is_ready():
-                return True
-            self.life.want_link(decision)
+        if gate.is_ready():
+            return True
+        self.want_link()
 
         def is_decided() -> bool:
             is_over = not while_offline or gate.state is not _S.OFFLINE
@@ -273,6 +291,7 @@ class Connection:
         link = self.gate.link
         return self.dialect if link is None else link.dialect
 
+    @uninterrupted
     def configure(self, changes: Mapping[str, Any]) -> ClientConfig:
         """See ``BaseClient.configure``."""
         with self.gate.decide():
@@ -287,11 +306,14 @@ class Connection:
     def reconnect(self) -> None:
         """Drop the link and dial, or dial now instead of after the back-off."""
         load_policy()
-        found = self.recovery.look()
+        self._renew(self.recovery.look())
+        self.recovery.make_sure()
+
+    @uninterrupted
+    def _renew(self, found: list[Call]) -> None:
         with self.gate.decide() as decision:
             self.life.renew(decision)
             self.recovery.take_over(found, decision)
-        self.recovery.make_sure()
 
     def renewed_in_child(self) -> Connection:
         """A fresh connection for a forked child, in place of this one.
@@ -336,12 +358,7 @@ class Connection:
         goodbye = 0.0 if transport is None else transport.goodbye_seconds
         farewell = patience or Deadline(_CLOSE_SECONDS + goodbye)
         patience = patience or Deadline(_CLOSE_SECONDS)
-        with self.gate.decide() as decision:
-            kept = self.recovery.count_kept()
-            link, unsent = self.life.close(MCPClosedError(), decision)
-            self.restorations.clear()
-            threads, self._threads = self._threads, []
-        self._tell_unsent(unsent, kept)
+        link, threads = self._close()
         if link is not None:
             self._await_release(link, farewell)
         self.requests.stop()
@@ -353,6 +370,21 @@ class Connection:
             transport.kill()
             _join(threads, Deadline(_KILLED_SECONDS))
         self.recovery.finish(self._sender.await_drainer, patience)
+
+    @uninterrupted
+    def _close(self) -> tuple[Link | None, list[threading.Thread]]:
+        """End the connection, as far as that is a matter of deciding.
+
+        Returns:
+            The link that was current, and the threads that end now.
+        """
+        with self.gate.decide() as decision:
+            kept = self.recovery.count_kept()
+            link, unsent = self.life.close(MCPClosedError(), decision)
+            self.restorations.clear()
+            threads, self._threads = self._threads, []
+        self._tell_unsent(unsent, kept)
+        return link, threads
 
     def _tell_unsent(self, unsent: int, kept: int) -> None:
         fate = "they fail with MCPClosedError"
@@ -367,8 +399,7 @@ class Connection:
         """Wait, within bounds, until the reader has said goodbye and closed the socket."""
         link.stir.set()
         link.transport.wake()
-        with self.gate.lock:
-            self.gate.changed.wait_for(lambda: link.released, patience.remaining())
+        self.gate.wait_until(lambda: link.released, patience)
         link.transport.abort()
 
     # Calls
@@ -425,6 +456,7 @@ class Connection:
             waiting_for = f"a connection; the state is {self.gate.state}"
             raise MCPTimeoutError(call.method, deadline.timeout, False, waiting_for)
 
+    @uninterrupted
     def unready_error(self) -> MCPError:
         """The error of a call that is not to wait for a link, for which the next may find one."""
         with self.gate.decide() as decision:
@@ -492,12 +524,11 @@ class Connection:
 
     def drain(self, timeout: float | None) -> bool:
         """See ``BaseClient.drain``."""
-        with self.gate.decide() as decision:
-            if self.calls.outbox and self.gate.state is not _S.DISCONNECTED:
-                self.life.want_link(decision)
-        with self.gate.lock:
-            return self.calls.wait_settled(self.calls.is_idle, Deadline(timeout))
+        if self.calls.outbox and self.gate.state is not _S.DISCONNECTED:
+            self.want_link()
+        return self.calls.wait_settled(self.calls.is_idle, Deadline(timeout))
 
+    @uninterrupted
     def clear_queue(self) -> int:
         """Fail every queued call with MCPCancelledError; how many they were."""
         with self.gate.decide() as decision:

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..config import ClientConfig
 from ..deadline import Deadline
 from ..errors import MCPError
 from ..events import ConnectionEvent
 from ..states import ConnectionState, Trigger, next_state
+from .condition import GateCondition
 from .dispatcher import Dispatcher
 from .link import Link
 from .stats import Stats
+from .worker import may_be_interrupted, run_uninterrupted
 
-__all__ = ["Decision", "Gate", "copy_of"]
+__all__ = ["Decision", "Gate", "copy_of", "uninterrupted"]
+
+Params = ParamSpec("Params")
+Outcome = TypeVar("Outcome")
 
 
 class Gate:
@@ -41,9 +47,9 @@ class Gate:
         self.config = config
         # An RLock, because only its owner can release it: an interrupt cannot leak it.
         self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
+        self.changed = GateCondition(self.lock)
         """Notified when the state, the readiness or the plans change."""
-        self.settled = threading.Condition(self.lock)
+        self.settled = GateCondition(self.lock)
         """Notified when calls were settled and somebody waits for that, or readiness changed."""
         self.stats = stats
         self.dispatcher = dispatcher
@@ -124,18 +130,62 @@ class Gate:
             self.changed.notify_all()
             self.lock.release()
 
-    def wait_until(self, condition: Callable[[], bool], deadline: Deadline) -> bool:
-        """Wait until a condition on the gate's fields holds. Holds the lock between looks.
+    def wait_until(
+        self, is_true: Callable[[], bool], deadline: Deadline, news: GateCondition | None = None
+    ) -> bool:
+        """Wait until something holds, as a caller; not under the lock.
 
         Args:
-            condition: looks at fields alone.
+            is_true: looks at fields alone, under the lock.
             deadline: until when to wait.
+            news: what is notified when it may hold; None for ``changed``.
 
         Returns:
             Whether it holds now.
         """
-        with self.lock:
-            return self.changed.wait_for(condition, deadline.remaining())
+        news = self.changed if news is None else news
+        while True:
+            bell = news.hang_bell()
+            try:
+                with self.lock:
+                    if is_true():
+                        return True
+                    if deadline.is_over():
+                        return False
+                remaining = deadline.remaining()
+                bell.acquire(True, -1 if remaining is None else remaining)
+            finally:
+                news.take_bell_down(bell)
+
+
+class Decider(Protocol):
+    """Whoever decides at a gate."""
+
+    @property
+    def _gate(self) -> Gate: ...
+
+
+Self = TypeVar("Self", bound=Decider)
+
+
+def uninterrupted(
+    method: Callable[Concatenate[Self, Params], Outcome],
+) -> Callable[Concatenate[Self, Params], Outcome]:
+    """Make a method that decides run to its end, whatever interrupts the main thread.
+
+    A decision that is cut in half, or of which the acts are, would leave a state that nobody leads
+    out of. On the main thread, where alone signal handlers run, it is made by another thread;
+    what interrupts the wait for that is raised after it. It must not be called under the lock,
+    but from a signal handler that has struck there.
+    """
+
+    @functools.wraps(method)
+    def decide(self: Self, *args: Params.args, **kwargs: Params.kwargs) -> Outcome:
+        if not may_be_interrupted() or self._gate.is_locked():
+            return method(self, *args, **kwargs)
+        return run_uninterrupted(functools.partial(method, self, *args, **kwargs))
+
+    return decide  # type: ignore[return-value]  # the names of its arguments are kept
 
 
 def copy_of(error: MCPError) -> MCPError:

@@ -24,7 +24,7 @@ from ..states import ConnectionState, Trigger
 from ..transports.base import LinkDown, LinkInfo, Transport
 from .calls import Calls
 from .eras import learn
-from .gate import Decision, Gate
+from .gate import Decision, Gate, uninterrupted
 from .link import CLOSE_NORMAL, Link, Loss
 from .log_facts import log_change
 from .reconnect import Outage, is_permanent, load_policy
@@ -284,6 +284,7 @@ class Life:
             self._calls.recheck_hints(link, decision)
             self._link_ready(decision)
 
+    @uninterrupted
     def initialized(self, link: Link, session: Session) -> None:
         """An optional handshake was done on a link that is ready without it."""
         with self._gate.decide():
@@ -305,6 +306,7 @@ class Life:
                 self._drop(link, Loss(cause=f"handshake failed: {shorten(error)}"), decision)
                 self._link_failed(error, decision)
 
+    @uninterrupted
     def down(self, link: Link, down: LinkDown) -> None:
         """A link is lost, whoever noticed; news of a retired link is dropped."""
         loss = Loss(

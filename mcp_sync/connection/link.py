@@ -14,6 +14,7 @@ import attrs
 from ..protocol.dialect import Dialect, Session
 from ..protocol.messages import RequestId
 from ..transports.base import LinkInfo, Transport
+from .condition import OwnedLock
 
 if TYPE_CHECKING:
     from .call import Call
@@ -44,35 +45,27 @@ class Loss:
     size: int | None = None
 
 
-class ReadTurn:
+class ReadTurn(OwnedLock):  # type: ignore[misc]  # final in typeshed alone
     """The right to read a link; whoever has it receives. Safe for any number of threads.
 
-    The lock is an RLock for one property: only its owner can release it, so that an interrupt
-    between taking it and noting so cannot leak it. It is never taken twice.
+    It is never taken twice. A thread that may be interrupted, as only the main thread may, takes
+    and releases it as a lock, with no Python in between.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self.is_taken = False
+    is_taken = False
 
     def take(self) -> bool:
         """Take the turn if it is free; whether this thread has it now."""
-        if self.is_taken:
+        if self.is_taken or not self.acquire(False):
             return False
-        try:
-            if not self._lock.acquire(blocking=False):
-                return False
-        except BaseException:  # an interrupt may strike after the lock was taken
-            self.give_back()
-            raise
         self.is_taken = True
         return True
 
     def give_back(self) -> None:
         """Give the turn back, if this thread has it."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]
+        if self._is_owned():  # type: ignore[attr-defined]
             self.is_taken = False
-            self._lock.release()
+            self.release()
 
 
 @attrs.frozen(eq=False)

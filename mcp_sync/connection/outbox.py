@@ -7,6 +7,7 @@ neither links nor threads.
 from __future__ import annotations
 
 import collections
+import contextlib
 import heapq
 import time
 from collections.abc import Iterable, Iterator
@@ -43,12 +44,14 @@ class Outbox:
         self._calls = collections.deque(heapq.merge(returned, self._calls, key=_sequence))
 
     def _enter(self, call: Call) -> None:
-        call.owner = Owner.OUTBOX
-        call.queued = True
         if call.queued_at is None:
             call.queued_at = time.monotonic()
-        self.size_bytes += call.size
+        size = call.size
         call.note("queued")
+        # Together, without a call between them: an interrupt finds all of it done, or nothing.
+        call.owner = Owner.OUTBOX
+        call.queued = True
+        self.size_bytes += size
 
     def head(self) -> Call | None:
         """The call that is next to be written; None when there is none."""
@@ -59,7 +62,8 @@ class Outbox:
         if self._calls and self._calls[0] is call:
             self._calls.popleft()
         else:
-            self._calls.remove(call)
+            with contextlib.suppress(ValueError):  # an interrupt came before it stood here
+                self._calls.remove(call)
         call.queued = False
         self.size_bytes -= call.size
 

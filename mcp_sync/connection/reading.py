@@ -67,17 +67,26 @@ class Reading:
 
     def _lead(self, link: Link, call: Call, deadline: Deadline) -> bool:
         """Read the link for a call if that is possible; whether it was."""
+        if not self._could_lead(link, call):
+            return False
+        turn, mine = link.read_turn, False
         try:
-            if not (self._could_lead(link, call) and link.read_turn.take()):
+            if not turn.acquire(False):
                 return False
+            mine = turn.is_taken = True
             link.leader = call
             self.read_for(link, call, deadline)
         finally:
-            # Also after an interrupt between taking the turn and knowing so.
-            if link.leader is call:
+            # No call of our own in here: an interrupt at its first line would leak the turn.
+            if mine:
                 link.leader = None
+                turn.is_taken = False
+            try:  # noqa: SIM105 - suppress() is a call
+                turn.release()
+            except RuntimeError:
+                pass  # It was never taken.
+            if mine:
                 link.led_at = time.monotonic()
-            link.read_turn.give_back()
         self._hand_over()
         return True
 
@@ -99,7 +108,7 @@ class Reading:
         except LinkDown as down:
             self._report_down(link, down)
         except BaseException:  # an interrupt: what was read and not yet passed on is gone
-            if text is not None:
+            if text is not None or link.transport.messages_received != link.messages_received:
                 self._abandon(link)
             raise
 

@@ -85,9 +85,13 @@ class Receiver:
 
     def abandon(self, link: Link) -> None:
         """Fail the call whose answer was being passed on when an interrupt struck."""
-        call = link.concluding
-        if call is not None and not call.done():
-            call.conclude(MCPConnectionLost("interrupted", True, call.method))
+        call, link.concluding = link.concluding, None
+        if call is not None:
+            error = MCPConnectionLost("interrupted", True, call.method)
+            self._calls.fail(call, error)
+            if not call.done():
+                call.conclude(error)
+            call.ring()
         with self._gate.lock:
             self._gate.stats.interrupted_read()
 

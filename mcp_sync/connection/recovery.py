@@ -9,7 +9,7 @@ from ..errors import MCPClosedError
 from ..states import ConnectionState
 from .call import Call, Keeper
 from .calls import Calls
-from .gate import Decision, Gate
+from .gate import Decision, Gate, uninterrupted
 
 __all__ = ["Recovery"]
 
@@ -39,6 +39,11 @@ class Recovery:
             MCPConfigurationError: it cannot be opened.
         """
         found = self.look()
+        if found:
+            self._take_over_at_once(found)
+
+    @uninterrupted
+    def _take_over_at_once(self, found: list[Call]) -> None:
         with self._gate.decide() as decision:
             self.take_over(found, decision)
 
@@ -65,13 +70,16 @@ class Recovery:
     def make_sure(self) -> None:
         """Open the journal again if a ``close`` that was under way has closed it after ``look``."""
         found = self.look()
-        if not found:
-            return
+        if found:
+            self._take_over_or_fail(found)
+            self._close_unless_open()
+
+    @uninterrupted
+    def _take_over_or_fail(self, found: list[Call]) -> None:
         with self._gate.decide() as decision:
             self.take_over(found, decision)
             if self._is_closed():
                 self._calls.fail_all(MCPClosedError(), decision)
-        self._close_unless_open()
 
     @property
     def is_open(self) -> bool:

@@ -21,7 +21,7 @@ from ..protocol.messages import RequestId
 from ..protocol.rounds import InputRequired
 from .call import Call, Owner
 from .calls import Calls
-from .gate import Gate
+from .gate import Gate, uninterrupted
 from .requests import ServerRequests
 
 __all__ = ["Rounds"]
@@ -50,6 +50,7 @@ class Rounds:
         self._requests = requests
         self._send = send
 
+    @uninterrupted
     def begin(self, request_id: RequestId, result: Mapping[str, Any]) -> bool:
         """Take in an answer that asks for input; False when no call of ours wants that.
 

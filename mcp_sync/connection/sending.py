@@ -22,7 +22,7 @@ from ..states import ConnectionState
 from ..transports.base import LinkDown, WriteTimeout
 from .call import Call, Owner
 from .calls import Calls, is_about_its_size
-from .gate import Decision, Gate
+from .gate import Decision, Gate, uninterrupted
 from .link import Link
 from .log_facts import about
 from .worker import start_worker
@@ -31,7 +31,8 @@ __all__ = ["Sender"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
-_UNLIMITED: Final = Deadline(None)
+_DIALING: Final = (ConnectionState.FAILED, ConnectionState.RECONNECTING, ConnectionState.OFFLINE)
+"""Where a link is being made, without a word to anybody else when one more call wants it."""
 
 _MOST_CUT_SHORT: Final = 5
 """So many links in a row that end in the middle of one call's frame are that call's doing."""
@@ -68,8 +69,14 @@ class Sender:
         link = self._claim(call, may_block)
         if link is not None:
             self.write(link, call)
-        else:
-            self._enqueue(call)
+            return
+        try:
+            self._queue(call)
+        except MCPError:
+            raise
+        except BaseException:  # an interrupt of the caller, as in ``write``
+            self._calls.cancel(call)
+            raise
 
     def _claim(self, call: Call, may_block: bool) -> Link | None:
         gate = self._gate
@@ -140,6 +147,7 @@ class Sender:
                 return
         self._written_too_late(link, call)
 
+    @uninterrupted
     def _written_too_late(self, link: Link, call: Call) -> None:
         """Pass on a call that was withdrawn while it was written, or whose link was lost."""
         gate, calls = self._gate, self._calls
@@ -155,6 +163,7 @@ class Sender:
                 calls.adopt([call], decision)
                 self._attend(decision)
 
+    @uninterrupted
     def _unwritten(self, link: Link, call: Call, *, timed_out: bool) -> None:
         gate, calls = self._gate, self._calls
         # Before it can be claimed from the queue; its caller is still in ``submit``.
@@ -207,30 +216,62 @@ class Sender:
             return error
         return None
 
-    def _enqueue(self, call: Call) -> None:
+    def _queue(self, call: Call) -> None:
+        """Queue a call; where ``overflow`` has it wait for room, wait here."""
+        limit = call.deadline or Deadline(call.answer_limit)
+        while not (self._join_queue(call) or self._enqueue(call, may_wait=not limit.is_over())):
+            self._calls.wait_settled(lambda: not self._has_to_wait(call), limit)
+
+    def _join_queue(self, call: Call) -> bool:
+        """Queue a call where there is no more to it; False where there is something to decide."""
         gate, calls = self._gate, self._calls
-        error = None
-        if calls.journal is not None and call.durable:
-            with gate.lock:
-                # What is refused anyway need not be written and deleted again.
-                error = self._refusal() or self._why_no_room(call)
-            error = error or self._journaled(call)
+        with gate.lock:
+            if gate.is_ready():
+                is_seen_to = self._drainer_alive
+            else:
+                is_seen_to = gate.rejection is None and gate.state in _DIALING
+            durable = calls.journal is not None and call.durable
+            if durable or not (is_seen_to and calls.may_queue(call) and self._has_room(call)):
+                return False
+            self._append(call)
+            if not gate.is_ready():
+                self._want_link(gate.decide())
+        return True
+
+    def _append(self, call: Call) -> None:
+        """Put a call at the end of the queue. Holds the lock."""
+        stats, outbox = self._gate.stats, self._calls.outbox
+        outbox.append(call)
+        stats.call_queued()
+        stats.queue_sized(len(outbox), outbox.size_bytes)
+        self._calls.expiry.watch(call)
+
+    @uninterrupted
+    def _enqueue(self, call: Call, *, may_wait: bool) -> bool:
+        """Queue a call, or refuse it; False where it has to wait for room, and may."""
+        gate, calls = self._gate, self._calls
+        with gate.lock:
+            if may_wait and self._has_to_wait(call):
+                return False
+            # What is refused anyway need not be written to the journal and deleted again.
+            unwanted = self._refusal() or self._why_no_room(call)
+        error = None if unwanted else self._journaled(call)
         with gate.decide() as decision:
+            if call.owner is not Owner.CALLER:
+                return True  # An interrupt of its caller was faster.
             error = self._refusal() or error
             if error is None and not (gate.is_ready() or calls.may_queue(call)):
                 error = self._lost_before_writing(call)
             error = error or self._make_room(call, decision)
             if error is None:
-                calls.outbox.append(call)
-                gate.stats.call_queued()
-                gate.stats.queue_sized(len(calls.outbox), calls.outbox.size_bytes)
-                calls.expiry.watch(call)
+                self._append(call)
                 self._attend(decision)
             else:
                 calls.drop_rows([call], decision)
                 calls.settle(call, error, decision)
         if error is not None:
             raise error
+        return True
 
     def _has_room(self, call: Call) -> bool:
         config = self._gate.config
@@ -245,8 +286,14 @@ class Sender:
             return self._full()
         return None
 
+    def _has_to_wait(self, call: Call) -> bool:
+        """Whether ``overflow`` has the caller of a full queue wait for room. Holds the lock."""
+        if self._gate.config.overflow != "block" or self._has_room(call):
+            return False
+        return self._why_no_room(call) is None and self._refusal() is None
+
     def _make_room(self, call: Call, decision: Decision) -> MCPError | None:
-        """Apply ``overflow`` to a full outbox. Holds the lock, and lets go of it while waiting."""
+        """Apply ``overflow`` to a full outbox. Holds the lock."""
 
         def has_room() -> bool:
             return self._has_room(call)
@@ -254,13 +301,6 @@ class Sender:
         refusal = self._why_no_room(call)
         if refusal is not None:
             return refusal
-        if self._gate.config.overflow == "block" and not has_room():
-            limit = call.deadline or Deadline(call.answer_limit)
-            calls = self._calls
-            calls.wait_settled(lambda: has_room() or self._refusal() is not None, limit)
-            refusal = self._refusal()
-            if refusal is not None:
-                return refusal
         if self._gate.config.overflow == "drop_oldest":
             self._drop_oldest(has_room, decision)
         return None if has_room() else self._full()
@@ -355,8 +395,7 @@ class Sender:
 
     def await_drainer(self, patience: Deadline) -> None:
         """Wait until nobody writes from the queue; after a close, when that ends by itself."""
-        with self._gate.lock:
-            self._calls.wait_settled(lambda: not self._drainer_alive, patience)
+        self._calls.wait_settled(lambda: not self._drainer_alive, patience)
 
     def _next_queued(self) -> tuple[Link, Call] | None:
         """Claim the head of the queue once the window is open. Holds the lock."""
@@ -373,10 +412,13 @@ class Sender:
                 call.drained = True
                 calls.register(link, call)
                 return link, call
-            calls.wait_settled(
-                lambda link=link: link.loss is not None or self._is_window_open(link),  # type: ignore[misc]
-                _UNLIMITED,
-            )
+            self._await_window(link)
+
+    def _await_window(self, link: Link) -> None:
+        """Wait until the drain may go on or the link is lost. Holds the lock between looks."""
+        self._calls.room_wanted += 1
+        self._gate.settled.wait_for(lambda: link.loss is not None or self._is_window_open(link))
+        self._calls.room_wanted -= 1
 
     def _is_window_open(self, link: Link) -> bool:
         calls = self._calls

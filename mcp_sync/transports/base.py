@@ -106,6 +106,9 @@ class Transport(abc.ABC):
     bytes_received: int = 0
     bytes_sent: int = 0
 
+    messages_received: int = 0
+    """How many messages ``receive`` has returned, or was about to when an interrupt struck."""
+
     on_pong: Callable[[bytes], None] | None = None
     """Called with a pong's payload, by the thread that receives; it must not block."""
 

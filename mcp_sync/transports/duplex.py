@@ -71,7 +71,10 @@ class StreamTransport(Transport):
             if self._is_reading:
                 return None  # A signal handler cannot read inside the read it interrupted.
             self._is_reading = mine = True
-            return self._receive(deadline)
+            text = self._receive(deadline)
+            if text is not None:
+                self.messages_received += 1
+            return text
         except BaseException as error:  # an interrupt may strike between a read and its commit
             if mine and not isinstance(error, LinkDown):
                 self._retire_unless_waiting()
