@@ -161,7 +161,8 @@ def _tuned(url: str) -> Peer:
 
 
 PEERS: Final[dict[str, Callable[[str], Peer]]] = {
-    "ours": Ours,
+    # Pinned: the server speaks both eras, and a client that is asked to find out takes the later.
+    "ours": functools.partial(Ours, protocol_version="2025-11-25"),
     "ours modern": functools.partial(Ours, protocol_version="2026-07-28"),
     "bare": _bare,
     "tuned": _tuned,
