@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..errors import MCPConnectionLost, MCPError, MCPProtocolError, shorten
 from ..events import NotificationEvent, Progress
+from ..protocol.dialect import INTERNAL_ERROR
 from ..protocol.messages import (
     BadRequest,
     Broken,
@@ -36,6 +37,8 @@ Tap = Callable[[Link, Mapping[str, Any]], None]
 """Takes a link and the params of a notification on it; called by whoever reads, never blocks."""
 
 _log: Final = logging.getLogger("mcp_sync.connection")
+
+_TOO_MANY: Final = "too many requests wait for this client's handlers; ask again later"
 
 
 class Receiver:
@@ -131,6 +134,7 @@ class Receiver:
             # At once, however long the handlers of other requests take.
             link.transport.post(encode_result(request.id, result))
         elif not self._requests.put(link, request):
+            link.transport.post(encode_error(request.id, INTERNAL_ERROR, _TOO_MANY))
             self._stray("server request over the limit", request.method)
 
     def _ill_asked(self, link: Link, message: BadRequest) -> None:

@@ -236,7 +236,7 @@ def test_the_threads_of_the_pool_end_with_the_client_and_come_back(board: Switch
         assert not any(thread.is_alive() for thread in threads)
 
 
-def test_requests_over_the_limit_are_dropped_and_counted_and_the_link_lives(
+def test_requests_over_the_limit_are_refused_and_counted_and_the_link_lives(
     client: MCPClient, line: Line, slow: Slow
 ) -> None:
     handle(client, "x/slow", slow)
@@ -245,6 +245,9 @@ def test_requests_over_the_limit_are_dropped_and_counted_and_the_link_lives(
         assert slow.begun.acquire(timeout=PATIENCE)
     for number in range(4, 4 + 256 + 5):
         line.ask(number, "x/slow", n=number)
+    refused = answers(line, 5)
+    assert set(refused) == set(range(260, 265))
+    assert {one["error"]["code"] for one in refused.values()} == {-32603}
     call = client.submit("tools/list")
     line.answer(line.request("tools/list"))
     assert call.result(PATIENCE) == {}
