@@ -121,7 +121,7 @@ class McpFeature(BaseClient):
         """The pages of a list, each asked for when it is wanted, each with the whole timeout."""
         seconds = self._seconds(timeout)
         fetch = self._fetch(method, lambda: Deadline(seconds), refresh=False)
-        return pages(fetch, key, method, empty_cursor_ends=self._is_handshake_era())
+        return pages(fetch, key, method, empty_cursor_ends=self._is_handshake_era)
 
     def _whole(
         self, method: str, key: str, timeout: Timeout, *, refresh: bool
@@ -129,7 +129,7 @@ class McpFeature(BaseClient):
         """All entries of a list, within one timeout."""
         deadline = Deadline(self._seconds(timeout))
         fetch = self._fetch(method, lambda: deadline, refresh)
-        return whole_list(fetch, key, method, empty_cursor_ends=self._is_handshake_era())
+        return whole_list(fetch, key, method, empty_cursor_ends=self._is_handshake_era)
 
     def _is_handshake_era(self) -> bool:
         return not self._connection.current_dialect().is_modern

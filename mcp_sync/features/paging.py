@@ -26,7 +26,7 @@ def pages(
     method: str,
     *,
     most_pages: int = _MOST_PAGES,
-    empty_cursor_ends: bool = False,
+    empty_cursor_ends: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[Mapping[str, Any]]]:
     """Follow the pages of a list, each fetched when it is asked for.
 
@@ -35,8 +35,9 @@ def pages(
         key: where a page has its entries: "tools", "resources", …
         method: the list method, for the errors.
         most_pages: how many pages may be fetched.
-        empty_cursor_ends: True where ``""`` for a next cursor ends the list, as servers of the
-            handshake era use it; in the 2026-07-28 era it is a cursor like any other.
+        empty_cursor_ends: asked where a page came with ``""`` for a next cursor; True where that
+            ends the list, as servers of the handshake era use it. In the 2026-07-28 era it is a
+            cursor like any other; which era it is may be known only once a page is there.
 
     Yields:
         The entries of each page, as they came; a page may be empty.
@@ -51,7 +52,7 @@ def pages(
         page: object = fetch(cursor)
         yield _entries(page, key, method)
         cursor = _next_cursor(page, method)
-        if cursor is None or (cursor == "" and empty_cursor_ends):
+        if cursor is None or (cursor == "" and empty_cursor_ends()):
             return
         if cursor in seen:
             raise MCPProtocolError(
@@ -70,7 +71,7 @@ def whole_list(
     method: str,
     *,
     most_pages: int = _MOST_PAGES,
-    empty_cursor_ends: bool = False,
+    empty_cursor_ends: Callable[[], bool] = lambda: False,
 ) -> list[Mapping[str, Any]]:
     """Fetch a list to its end; when a cursor has become invalid, once more from the beginning.
 

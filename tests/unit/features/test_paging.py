@@ -76,7 +76,7 @@ def test_the_empty_string_is_a_cursor() -> None:
 
 def test_the_empty_string_ends_the_list_where_the_caller_says_so() -> None:
     server = Server(page("a", nextCursor=""))
-    assert names(whole_list(server, "tools", "tools/list", empty_cursor_ends=True)) == ["a"]
+    assert names(whole_list(server, "tools", "tools/list", empty_cursor_ends=lambda: True)) == ["a"]
 
 
 def test_a_cursor_that_comes_again_is_a_fault_after_its_page_was_given() -> None:
