@@ -145,6 +145,9 @@ class Call(Future[Any]):
     progress: Progress | None = None
     """What the server told last of how far it is; None before it told anything."""
 
+    progress_id: RequestId | None = None
+    """The id of the request that it was told of."""
+
     _finished: tuple[Any] | None = None
 
     def __init__(  # noqa: PLR0913 - what one call may want, all by keyword

@@ -141,9 +141,11 @@ class Calls:
             call = self.peer.find(token)
             if call is None or (call.on_progress is None and call.renewal is None):
                 return None
-            if call.progress is not None and progress.progress <= call.progress.progress:
+            # Under another id the server begins anew: after a replay, or a round of input.
+            last = call.progress if call.progress_id == call.request_id else None
+            if last is not None and progress.progress <= last.progress:
                 return None
-            call.progress = progress
+            call.progress, call.progress_id = progress, call.request_id
             if call.renewal is not None and call.deadline is not None:
                 renewed, longest = Deadline(call.renewal.seconds), call.renewal.longest
                 is_later = longest.at is not None and (renewed.at or 0.0) > longest.at

@@ -210,7 +210,8 @@ class Tools(McpFeature):
             timeout: seconds for everything, also for a person whom a handler asks meanwhile; None
                 sets no limit; not given, ``request_timeout`` holds.
             on_progress: called with progress, total and message on the thread ``mcp-events``; of
-                reports that wait for their turn the last counts. None asks for no reports.
+                reports that wait for their turn the last counts, and a call that is sent again
+                begins anew. None asks for no reports.
             progress: True asks for reports and draws a bar of them (extra ``notebook``).
             raise_on_error: True raises MCPToolError when the tool says that it failed.
             idempotent: True when a second execution does no harm, so that the call may be sent

@@ -223,6 +223,40 @@ def test_a_call_that_is_sent_again_has_a_new_token(
     call.cancel()
 
 
+def test_a_call_that_is_sent_again_reports_from_the_beginning(
+    client: MCPClient, board: Switchboard, line: Line
+) -> None:
+    told = Told()
+    call = submit(client, told, idempotent=True)
+    report(line, token_of(line.request("tools/call")), 5)
+    assert told.wait_for_last((5, None, None))
+    line.reset()
+    second = board.line()
+    report(second, token_of(second.request("tools/call")), 1)
+    assert told.wait_for_last((1, None, None))
+    call.cancel()
+
+
+def test_each_round_of_a_call_reports_from_the_beginning_and_renews_its_time() -> None:
+    told = Told()
+    with (
+        Switchboard(modern) as board,
+        MCPClient(board.fresh_url(), roots=["/"], **FAST) as client,
+    ):
+        line = board.line()
+        call = submit(client, told, interactive=True, **renewed(PATIENCE, 10 * PATIENCE))
+        first = line.request("tools/call")
+        report(line, token_of(first), 5)
+        assert told.wait_for_last((5, None, None))
+        before = call.deadline
+        wanted = {"where": {"method": "roots/list"}}
+        line.answer(first, {"resultType": "input_required", "inputRequests": wanted})
+        report(line, token_of(line.request("tools/call")), 1)
+        assert told.wait_for_last((1, None, None))
+        assert call.deadline is not before
+        call.cancel()
+
+
 def test_progress_is_a_notification_as_well(client: MCPClient, line: Line) -> None:
     seen = Inbox()
     client.on_notification("notifications/progress", lambda event: seen(event.params))
