@@ -75,7 +75,7 @@ class McpFeature(BaseClient):
         *,
         refresh: bool = False,
     ) -> Mapping[str, Any]:
-        """Get a result that may be cached, as it came; it must not be changed."""
+        """Get a result that may be cached; it is the caller's alone."""
         results = None if self._is_handshake_era() else self._kept_results()
         if results is not None and not refresh:
             cached = results.get(method, params)

@@ -40,7 +40,6 @@ _LISTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 _LONGEST_TTL: Final = 24 * 3600.0
 _MOST_ENTRIES: Final = 1024
 _MOST_BYTES: Final = 64 * 1024 * 1024
-_BYTES_PER_VALUE: Final = 64
 
 
 @attrs.frozen
@@ -55,7 +54,8 @@ class CacheTicket:
 
 @attrs.frozen
 class _Entry:
-    result: Mapping[str, Any]
+    text: str
+    """The result as JSON: whoever is given it may change all of it, and changes nobody else's."""
     fresh_until: float
     public: bool
     uri: str | None
@@ -67,7 +67,7 @@ class ResultCache:
 
     Args:
         most_entries: how many results are kept.
-        most_bytes: about how much memory they may take; one result at most a quarter of it.
+        most_bytes: about how much memory they may take, as JSON; one result at most a quarter.
         clock: seconds that never go back.
     """
 
@@ -89,7 +89,7 @@ class ResultCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, method: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
+    def get(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """Look for a fresh result.
 
         Args:
@@ -97,7 +97,7 @@ class ResultCache:
             params: its params; ``_meta`` does not count. None is the same as ``{}``.
 
         Returns:
-            The result as it was stored, not to be changed, or None.
+            A copy of the result, for the caller alone; None where there is none.
         """
         if method not in CACHEABLE_METHODS:
             return None
@@ -110,7 +110,8 @@ class ResultCache:
                 self._drop(key)
                 return None
             self._entries.move_to_end(key)
-            return entry.result
+        result: dict[str, Any] = json.loads(entry.text)
+        return result
 
     def begin(self, method: str, params: Mapping[str, Any] | None = None) -> CacheTicket:
         """Note that a request is about to be sent; to be called before it is.
@@ -133,12 +134,12 @@ class ResultCache:
     ) -> bool:
         """Keep a result for as long as the server allows.
 
-        It is not kept where the server gives no time, where it is not complete, or where
-        something that concerns it changed since ``begin``.
+        It is not kept where the server gives no time, where it is not complete, where it is too
+        large or too deep, or where something that concerns it changed since ``begin``.
 
         Args:
             ticket: what ``begin`` gave.
-            result: the result object, as it just came; it must not be changed afterwards.
+            result: the result object, as it just came.
             after_rounds: True where the result was obtained with the client's inputs
                 (``inputResponses`` or ``requestState``): it is then nobody else's answer.
 
@@ -149,12 +150,16 @@ class ResultCache:
         complete = result.get("resultType", "complete") == "complete"
         if after_rounds or not complete or ttl <= 0 or ticket.method not in CACHEABLE_METHODS:
             return False
-        most = self._most_bytes // 4
-        weight = len(ticket.key) + _weigh(result, most)
-        if weight > most:
+        fresh_until = self._clock() + ttl
+        try:
+            text = json.dumps(result, separators=(",", ":"))
+        except RecursionError:
+            return False
+        weight = len(ticket.key) + len(text)
+        if weight > self._most_bytes // 4:
             return False
         public = result.get("cacheScope") == "public"
-        entry = _Entry(result, self._clock() + ttl, public, ticket.uri, weight)
+        entry = _Entry(text, fresh_until, public, ticket.uri, weight)
         with self._lock:
             if ticket.generation != self._generation(ticket.method):
                 return False
@@ -246,19 +251,3 @@ def _concerns(updated: object, read: str | None) -> bool:
     if not isinstance(updated, str) or read is None:
         return True
     return updated.startswith(read)
-
-
-def _weigh(result: object, most: int) -> int:
-    """About how many bytes of memory a JSON value takes; it stops counting past ``most``."""
-    weight, waiting = 0, [result]
-    while waiting and weight <= most:
-        value = waiting.pop()
-        weight += _BYTES_PER_VALUE
-        if isinstance(value, str):
-            weight += len(value)
-        elif isinstance(value, Mapping):
-            weight += sum(map(len, value))
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-    return weight

@@ -61,3 +61,17 @@ def test_an_empty_cursor_is_followed_by_a_client_that_connects_with_the_list() -
         client = MCPClient(board.fresh_url(), **FAST)
         with contextlib.closing(client):
             assert [tool.name for tool in list_tools(client, serve)] == ["a", "b"]
+
+
+def test_a_listed_tool_that_is_changed_changes_no_later_list(client: MCPClient, line: Line) -> None:
+    def serve() -> None:
+        line.answer(line.request("tools/list"), page("a", ttlMs=3_600_000))
+
+    first = list_tools(client, serve)
+    for _ in range(2):
+        schema = first[0].input_schema
+        assert schema == {"type": "object"}
+        assert isinstance(schema, dict)
+        schema.clear()
+        first = client.list_tools(timeout=PATIENCE)
+    assert line.is_quiet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -48,10 +49,28 @@ def test_a_result_is_fresh_until_its_time_is_over(cache: ResultCache, clock: Clo
     kept = result(1000)
     assert cache.put(cache.begin("tools/list"), kept)
     clock.now += 0.999
-    assert cache.get("tools/list") is kept
+    assert cache.get("tools/list") == kept
     clock.now += 0.001
     assert cache.get("tools/list") is None
     assert len(cache) == 0
+
+
+def test_a_result_that_its_owner_changes_stays_as_it_came_for_others(cache: ResultCache) -> None:
+    came = {**result(), "tools": [{"name": "\ud800\u2028", "n": 1e300}]}
+    kept = copy.deepcopy(came)
+    cache.put(cache.begin("tools/list"), came)
+    for _ in range(3):
+        came["tools"][0].clear()
+        given = cache.get("tools/list")
+        assert given == kept
+        came = given
+
+
+def test_a_result_that_is_nested_without_bound_is_not_kept(cache: ResultCache) -> None:
+    deep: list[Any] = []
+    for _ in range(200_000):
+        deep = [deep]
+    assert not store(cache, "tools/list", tools=deep)
 
 
 def test_the_time_runs_from_the_receipt(cache: ResultCache, clock: Clock) -> None:
