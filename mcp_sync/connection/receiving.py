@@ -57,8 +57,12 @@ class Receiver:
         """Whether a notification of this method was asked for; others are dropped."""
 
     def tap(self, method: str, tap: Tap) -> None:
-        """Have one of us see the notifications of a method as they are read."""
-        self.taps = {**self.taps, method: (*self.taps.get(method, ()), tap)}
+        """Have one of us see the notifications of a method as they are read.
+
+        Who comes last sees them first: so what is kept of a list is forgotten before a
+        subscription, which was here from the start, tells anybody that the list has changed.
+        """
+        self.taps = {**self.taps, method: (tap, *self.taps.get(method, ()))}
 
     def accept(self, link: Link, text: str) -> Call | None:
         """Take one message; called by whoever has the read turn of the link.

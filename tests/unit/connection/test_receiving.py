@@ -186,6 +186,18 @@ def test_notifications_reach_their_handlers_with_their_params(
     assert strays_after(client, line) == {}
 
 
+def test_of_us_who_see_a_notification_the_last_to_come_is_the_first(
+    client: MCPClient, line: Line
+) -> None:
+    seen: list[str] = []
+    receiver = client._connection.receiver
+    receiver.tap("notifications/other", lambda *_: seen.append("came first"))
+    receiver.tap("notifications/other", lambda *_: seen.append("came last"))
+    line.notify("notifications/other")
+    assert strays_after(client, line) == {}
+    assert seen == ["came last", "came first"]
+
+
 def old_handshake(line: Line) -> None:
     line.shake_hands("1.0.0")
 
