@@ -34,12 +34,17 @@ class Inbox:
         """Whether nothing more will come."""
         self._changed = threading.Condition()
         self._waiting: dict[SubscriptionEvent, None] = {}
+        self._gap: MaybeMissed | None = None
+        """What is to be told once the server tells of changes again; None where none is missed."""
 
     def opened(self, honored: Mapping[str, Any]) -> None:
         """The server has accepted; what it will tell of."""
         with self._changed:
+            gap, self._gap = self._gap, None
             self.honored = honored
             self._changed.notify_all()
+        if gap is not None:
+            self._put(gap)
 
     def changed(self, method: str, params: Mapping[str, Any]) -> None:
         """Something changed."""
@@ -51,10 +56,10 @@ class Inbox:
         if event is not None:
             self._put(event)
 
-    def interrupted(self) -> None:
-        """This is another link than before."""
+    def interrupted(self, what: str) -> None:
+        """Nothing is told of until the server accepts again; ``what`` happened."""
         if self.honored is not None:
-            self._put(MaybeMissed("the connection was lost"))
+            self._gap = MaybeMissed(what)
 
     def ended(self, error: MCPError | None) -> None:
         """The subscription is over: in order, or with an error."""

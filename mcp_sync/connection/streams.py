@@ -41,7 +41,6 @@ CHANGES: Final = {
 }
 """The notifications of a stream, and the key of the filter that asks for each."""
 
-
 _CONNECTION_CLOSED: Final = -32000
 """What some servers answer to an open stream when their link ends; it is opened on the next."""
 
@@ -58,8 +57,12 @@ class Listener(Protocol):
     def changed(self, method: str, params: Mapping[str, Any]) -> None:
         """Something changed."""
 
-    def interrupted(self) -> None:
-        """This is another link: if it was open on an earlier one, something may be missed."""
+    def interrupted(self, what: str) -> None:
+        """It is asked for anew: what changes until it is open, if it was before, may be missed.
+
+        Args:
+            what: what ended it, as a short phrase.
+        """
 
     def ended(self, error: MCPError | None) -> None:
         """The stream is over: in order, or with an error."""
@@ -142,7 +145,7 @@ class Streams:
             MCPConnectionError: the link was lost meanwhile.
         """
         for listener in self._listeners:
-            listener.interrupted()
+            listener.interrupted("the connection was lost")
             try:
                 self.open(link, listener, deadline, exchange)
             except MCPResponseError as error:

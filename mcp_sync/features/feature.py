@@ -26,6 +26,7 @@ _INVALIDATING: Final = (
     "notifications/prompts/list_changed",
     "notifications/resources/list_changed",
     "notifications/resources/updated",
+    "notifications/subscriptions/acknowledged",
 )
 
 

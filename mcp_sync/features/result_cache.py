@@ -32,6 +32,7 @@ CACHEABLE_METHODS: Final = frozenset(
 
 _READ: Final = "resources/read"
 _UPDATED: Final = "notifications/resources/updated"
+_ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 _LISTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "notifications/tools/list_changed": ("tools/list",),
     "notifications/prompts/list_changed": ("prompts/list",),
@@ -176,10 +177,14 @@ class ResultCache:
 
         Args:
             notification: its method, ``notifications/tools/list_changed`` and the like; one that
-                concerns no cached result changes nothing.
+                concerns no cached result changes nothing. The beginning of a stream of changes
+                forgets everything: what changed before, nobody tells any more.
             params: its params. An updated resource may be a part of one that was read, so every
                 read of a uri that its uri begins with is forgotten; without a uri all reads are.
         """
+        if notification == _ACKNOWLEDGED:
+            self.clear()
+            return
         methods = _LISTS_OF.get(notification, ())
         with self._lock:
             for method in methods:

@@ -27,9 +27,9 @@ __all__ = ["EventSubscription", "Subscriptions"]
 class EventSubscription:
     """What a server tells of changes, until it is closed; a context manager and an iterator.
 
-    It outlives lost links: when the client is ready again, so is the subscription, and the event
-    ``MaybeMissed`` says that something may have changed unseen. May be shared between threads;
-    each event goes to one of them.
+    It outlives lost links: it is asked for anew on the next one, and when the server tells of
+    changes again the event ``MaybeMissed`` says that something may have changed unseen. May be
+    shared between threads; each event goes to one of them.
     """
 
     def __init__(self, client: McpFeature, connection: Connection, inbox: Inbox) -> None:

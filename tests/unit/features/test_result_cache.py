@@ -149,6 +149,7 @@ def test_a_result_that_is_not_complete_is_not_kept(cache: ResultCache, kind: Any
             {"resources/list", "resources/templates/list"},
         ),
         ("notifications/message", set()),
+        ("notifications/subscriptions/acknowledged", set(CACHEABLE_METHODS)),
     ],
 )
 def test_a_list_that_changed_is_forgotten_with_all_its_pages(

@@ -1,0 +1,94 @@
+"""Subscriptions as a client has them: over lost links, refusals, and servers that do not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mcp_sync import EventSubscription, MaybeMissed, MCPClient, ToolsChanged
+from peers_mcp import PATIENCE, Line, Switchboard, modern
+from scenes import ABSENCE, FAST, in_threads
+
+
+@pytest.fixture
+def board() -> Iterator[Switchboard]:
+    with Switchboard(modern) as board:
+        yield board
+
+
+@pytest.fixture
+def client(board: Switchboard) -> Iterator[MCPClient]:
+    with MCPClient(board.fresh_url(), **FAST) as client:
+        yield client
+
+
+@pytest.fixture
+def line(board: Switchboard, client: MCPClient) -> Line:
+    return board.line()
+
+
+def listen(client: MCPClient, line: Line, **wanted: Any) -> EventSubscription:
+    """Subscribe at a modern server, which accepts."""
+    made: list[EventSubscription] = []
+    in_threads(
+        [
+            lambda: made.append(client.listen(**wanted, timeout=PATIENCE)),
+            lambda: line.acknowledge(line.request("subscriptions/listen")),
+        ]
+    )
+    return made[0]
+
+
+def tools(name: str) -> dict[str, Any]:
+    """A result of ``tools/list`` that may be kept for an hour."""
+    entry = {"name": name, "inputSchema": {"type": "object"}}
+    return {"resultType": "complete", "tools": [entry], "ttlMs": 3_600_000}
+
+
+def ask_tools(client: MCPClient, line: Line, name: str) -> list[str]:
+    """List the tools, for which the server is asked."""
+    names: list[str] = []
+    in_threads(
+        [
+            lambda: names.extend(tool.name for tool in client.list_tools(timeout=PATIENCE)),
+            lambda: line.answer(line.request("tools/list"), tools(name)),
+        ]
+    )
+    return names
+
+
+# Lost links
+
+
+def test_what_changes_before_the_subscription_is_open_again_is_not_missed(
+    board: Switchboard, client: MCPClient, line: Line
+) -> None:
+    subscription = listen(client, line, tools=True)
+    line.reset()
+    second = board.line()
+    request = second.request("subscriptions/listen")
+    assert ask_tools(client, second, "old") == ["old"]
+    with pytest.raises(TimeoutError):
+        subscription.get(ABSENCE)
+    second.acknowledge(request)
+    assert subscription.get(PATIENCE) == MaybeMissed("the connection was lost")
+    assert ask_tools(client, second, "new") == ["new"]
+    second.notify_stream(request, "notifications/tools/list_changed")
+    assert subscription.get(PATIENCE) == ToolsChanged()
+
+
+def test_a_subscription_that_was_never_open_has_missed_nothing(
+    board: Switchboard, client: MCPClient, line: Line
+) -> None:
+    def serve() -> None:
+        line.request("subscriptions/listen")
+        line.reset()
+        second = board.line()
+        second.acknowledge(second.request("subscriptions/listen"))
+
+    made: list[EventSubscription] = []
+    in_threads([serve, lambda: made.append(client.listen(tools=True, timeout=PATIENCE))])
+    with pytest.raises(TimeoutError):
+        made[0].get(ABSENCE)
