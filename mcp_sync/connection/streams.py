@@ -33,11 +33,13 @@ __all__ = ["CHANGES", "Listener", "Streams"]
 
 _log: Final = logging.getLogger("mcp_sync.connection")
 
+_UPDATED: Final = "notifications/resources/updated"
+
 CHANGES: Final = {
     "notifications/tools/list_changed": "toolsListChanged",
     "notifications/prompts/list_changed": "promptsListChanged",
     "notifications/resources/list_changed": "resourcesListChanged",
-    "notifications/resources/updated": "resourceSubscriptions",
+    _UPDATED: "resourceSubscriptions",
 }
 """The notifications of a stream, and the key of the filter that asks for each."""
 
@@ -228,9 +230,11 @@ class Streams:
                 if listener is not None:
                     listener.changed(method, params)
                 return
-            for one in self._listeners:
-                if one.wanted.get(CHANGES[method]):
-                    one.changed(method, params)
+            concerned = [one for one in self._listeners if one.wanted.get(CHANGES[method])]
+            if method == _UPDATED:
+                concerned = _who_named(params.get("uri"), concerned)
+            for one in concerned:
+                one.changed(method, params)
 
         return tap
 
@@ -264,6 +268,19 @@ def _subscription_of(params: Mapping[str, Any]) -> str:
     meta = params.get("_meta")
     key = meta.get(SUBSCRIPTION_KEY) if isinstance(meta, Mapping) else None
     return key if isinstance(key, str) else ""
+
+
+def _who_named(uri: object, listeners: list[Listener]) -> list[Listener]:
+    """Those that asked for a resource, or for one that it is a part of.
+
+    All of them where nobody did: the server may write a URI otherwise than it was asked for.
+    """
+    if not isinstance(uri, str):
+        return listeners
+    named = [
+        one for one in listeners if any(map(uri.startswith, one.wanted["resourceSubscriptions"]))
+    ]
+    return named or listeners
 
 
 def _is_unsubscription(request_id: RequestId) -> bool:

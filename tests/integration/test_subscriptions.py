@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mcp_sync import EventSubscription, MaybeMissed, MCPClient, ToolsChanged
-from peers_mcp import PATIENCE, Line, Switchboard, modern
-from scenes import ABSENCE, FAST, in_threads
+from mcp_sync import EventSubscription, MaybeMissed, MCPClient, ResourceUpdated, ToolsChanged
+from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, modern
+from scenes import ABSENCE, FAST, PINNED, in_threads
 
 
 @pytest.fixture
@@ -92,3 +92,46 @@ def test_a_subscription_that_was_never_open_has_missed_nothing(
     in_threads([serve, lambda: made.append(client.listen(tools=True, timeout=PATIENCE))])
     with pytest.raises(TimeoutError):
         made[0].get(ABSENCE)
+
+
+# Resources in the handshake era
+
+
+def subscribing(line: Line) -> None:
+    """A server of the handshake era that takes subscriptions to resources."""
+    request = line.read("initialize")
+    resources = {"subscribe": True, "listChanged": True}
+    line.answer(request, {"protocolVersion": NEWEST, "capabilities": {"resources": resources}})
+    line.read("notifications/initialized")
+
+
+def subscribe(client: MCPClient, line: Line, uri: str) -> EventSubscription:
+    """Subscribe to a resource of such a server."""
+    made: list[EventSubscription] = []
+    in_threads(
+        [
+            lambda: made.append(client.subscribe_resource(uri, timeout=PATIENCE)),
+            lambda: line.answer(line.request("resources/subscribe")),
+        ]
+    )
+    return made[0]
+
+
+def updated(line: Line, uri: str) -> None:
+    line.notify("notifications/resources/updated", uri=uri)
+
+
+def test_a_subscription_gets_the_updates_of_its_own_resources_alone() -> None:
+    with Switchboard(subscribing) as board, MCPClient(board.url, **PINNED) as client:
+        line = board.line()
+        a, b = subscribe(client, line, "file:///a"), subscribe(client, line, "file:///b")
+        for uri in ("file:///b", "file:///b/part", "file:///a"):
+            updated(line, uri)
+        assert a.get(PATIENCE) == ResourceUpdated("file:///a")
+        assert b.get(PATIENCE) == ResourceUpdated("file:///b")
+        assert b.get(PATIENCE) == ResourceUpdated("file:///b/part")
+        updated(line, "FILE:///a")
+        assert a.get(PATIENCE) == b.get(PATIENCE) == ResourceUpdated("FILE:///a")
+        line.notify("notifications/resources/updated")
+        missed = MaybeMissed("a change that could not be read")
+        assert a.get(PATIENCE) == b.get(PATIENCE) == missed
