@@ -119,7 +119,9 @@ class Connection:
         self.receiver = Receiver(self.gate, self.calls, self.requests, rounds)
         self._reading = Reading(self.gate, self.calls, self.receiver, self.life.down, lead=lead)
         self._exchange = Exchange(self.gate, self.calls, self._sender, self, self._settle)
-        self.streams = Streams(self.gate, self.receiver, self._exchange, self.life.down)
+        self.streams = Streams(
+            self.gate, self.receiver, self._exchange, self.life.down, self.requests.run
+        )
         self.life.on_end = self.streams.end_all
         self._reader = Reader(
             self.gate,

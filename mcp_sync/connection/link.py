@@ -94,7 +94,7 @@ class Link:
         self.fallback: Dialect | None = None
         """What to begin the next link with if this one ends now; None where that tells nothing."""
         self.streams: dict[RequestId, Any] = {}
-        """Who listens to the streams of notifications on this link, by the id of the request."""
+        """The streams of notifications on this link, by the id of the request."""
         self.subscribed: set[str] = set()
         """The resources whose updates this link was asked for, in the handshake era."""
         self.read_turn = ReadTurn()

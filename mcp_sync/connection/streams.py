@@ -11,7 +11,10 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
+
+import attrs
 
 from ..deadline import Deadline
 from ..errors import (
@@ -44,7 +47,14 @@ CHANGES: Final = {
 """The notifications of a stream, and the key of the filter that asks for each."""
 
 _CONNECTION_CLOSED: Final = -32000
-"""What some servers answer to an open stream when their link ends; it is opened on the next."""
+"""What some servers answer to an open stream when their link ends; others mean all kinds of things
+by it."""
+
+_LINK_ENDS_SECONDS: Final = 0.5
+"""How long after that answer a link is given to end."""
+
+_OPEN_SECONDS: Final = 10.0
+"""How long a server that has ended a stream may take to read that it is asked for another."""
 
 
 class Listener(Protocol):
@@ -73,6 +83,14 @@ class Listener(Protocol):
         """The same in a forked child: no lock of the parent's may be taken."""
 
 
+@attrs.define(eq=False)
+class _Stream:
+    """A stream on one link, from the request on."""
+
+    listener: Listener
+    is_acknowledged: bool = False
+
+
 class Streams:
     """The listeners of one connection. Safe for any thread.
 
@@ -81,6 +99,7 @@ class Streams:
         receiver: gives what is read.
         exchange: sends one message and gives its result.
         report_down: is told of a link that ended while a stream was asked for.
+        run: has a task run by a thread that may wait; False when it will not.
     """
 
     def __init__(
@@ -89,10 +108,12 @@ class Streams:
         receiver: Receiver,
         exchange: Exchange,
         report_down: Callable[[Link, LinkDown], None],
+        run: Callable[[Callable[[], None]], bool],
     ) -> None:
         self._gate = gate
         self._exchange = exchange
         self._report_down = report_down
+        self._run = run
         self._numbers = itertools.count(1)
         self._listeners: tuple[Listener, ...] = ()
         """Replaced as a whole, under the lock."""
@@ -115,7 +136,7 @@ class Streams:
             link = gate.link
             if link is None or link.loss is not None:
                 return
-            ids = [key for key, one in link.streams.items() if one is listener]
+            ids = [key for key, one in link.streams.items() if one.listener is listener]
             for key in ids:
                 del link.streams[key]
             unwanted = link.subscribed - self._wanted_uris()
@@ -152,7 +173,7 @@ class Streams:
                 self.open(link, listener, deadline, exchange)
             except MCPResponseError as error:
                 _log.warning("the server refused what was subscribed to: %s", error)
-                listener.ended(error)
+                self._drop(listener, error)
 
     def end_all(self, error: MCPError) -> None:
         """End every stream, because there will be no further link."""
@@ -169,12 +190,13 @@ class Streams:
 
     def _listen(self, link: Link, listener: Listener, deadline: Deadline) -> None:
         with self._gate.lock:
-            if any(one is listener for one in link.streams.values()):
+            is_open = any(one.listener is listener for one in link.streams.values())
+            if is_open or listener not in self._listeners:
                 return
             # No integer, so that no peer takes it for the id of another request.
             key = f"listen-{next(self._numbers)}"
             # Before the first byte: the acknowledgement may come before send() returns.
-            link.streams[key] = listener
+            link.streams[key] = _Stream(listener)
         params = encode_params({"notifications": listener.wanted})
         text = link.dialect.encode_request(key, "subscriptions/listen", params, "")
         try:
@@ -226,9 +248,9 @@ class Streams:
     def _tap_for(self, method: str) -> Callable[[Link, Mapping[str, Any]], None]:
         def tap(link: Link, params: Mapping[str, Any]) -> None:
             if link.dialect.is_modern:
-                listener = link.streams.get(_subscription_of(params))
-                if listener is not None:
-                    listener.changed(method, params)
+                stream = link.streams.get(_subscription_of(params))
+                if stream is not None:
+                    stream.listener.changed(method, params)
                 return
             concerned = [one for one in self._listeners if one.wanted.get(CHANGES[method])]
             if method == _UPDATED:
@@ -239,10 +261,11 @@ class Streams:
         return tap
 
     def _acknowledged(self, link: Link, params: Mapping[str, Any]) -> None:
-        listener = link.streams.get(_subscription_of(params))
-        if listener is not None:
+        stream = link.streams.get(_subscription_of(params))
+        if stream is not None:
+            stream.is_acknowledged = True
             honored = params.get("notifications")
-            listener.opened(honored if isinstance(honored, Mapping) else {})
+            stream.listener.opened(honored if isinstance(honored, Mapping) else {})
 
     def _cancelled(self, link: Link, params: Mapping[str, Any]) -> None:
         self._end(link, params.get("requestId"), None)
@@ -254,14 +277,32 @@ class Streams:
         if not isinstance(key, str):
             return False
         with self._gate.lock:
-            listener = link.streams.pop(key, None)
-            if listener is None:
-                return False
-            if isinstance(error, MCPResponseError) and error.code == _CONNECTION_CLOSED:
-                return True
+            stream = link.streams.pop(key, None)
+        if stream is None:
+            return False
+        is_closing = isinstance(error, MCPResponseError) and error.code == _CONNECTION_CLOSED
+        # Before the acknowledgement it is a refusal like any other.
+        is_closing = is_closing and stream.is_acknowledged
+        if not (is_closing and self._run(partial(self._open_again, link, stream.listener))):
+            self._drop(stream.listener, error)
+        return True
+
+    def _open_again(self, link: Link, listener: Listener) -> None:
+        """Ask for a stream anew that the server ended; if its link ends as well, the next does."""
+        if self._gate.wait_until(lambda: link.loss is not None, Deadline(_LINK_ENDS_SECONDS)):
+            return
+        listener.interrupted("the server closed the subscription")
+        try:
+            self._listen(link, listener, Deadline(_OPEN_SECONDS))
+        except MCPTimeoutError as error:
+            self._drop(listener, error)
+        except MCPConnectionError as error:
+            _log.debug("the next link opens what was subscribed to: %s", error)
+
+    def _drop(self, listener: Listener, error: MCPError | None) -> None:
+        with self._gate.lock:
             self._listeners = tuple(one for one in self._listeners if one is not listener)
         listener.ended(error)
-        return True
 
 
 def _subscription_of(params: Mapping[str, Any]) -> str:

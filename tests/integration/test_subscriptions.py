@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mcp_sync import EventSubscription, MaybeMissed, MCPClient, ResourceUpdated, ToolsChanged
+from mcp_sync.errors import MCPResponseError
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, modern
 from scenes import ABSENCE, FAST, PINNED, in_threads
 
@@ -29,16 +31,17 @@ def line(board: Switchboard, client: MCPClient) -> Line:
     return board.line()
 
 
-def listen(client: MCPClient, line: Line, **wanted: Any) -> EventSubscription:
-    """Subscribe at a modern server, which accepts."""
+def accepted(client: MCPClient, line: Line) -> tuple[dict[str, Any], EventSubscription]:
+    """Subscribe to the tools of a modern server, which accepts; its request and what came of it."""
+    request: dict[str, Any] = {}
     made: list[EventSubscription] = []
-    in_threads(
-        [
-            lambda: made.append(client.listen(**wanted, timeout=PATIENCE)),
-            lambda: line.acknowledge(line.request("subscriptions/listen")),
-        ]
-    )
-    return made[0]
+
+    def accept() -> None:
+        request.update(line.request("subscriptions/listen"))
+        line.acknowledge(request)
+
+    in_threads([accept, lambda: made.append(client.listen(tools=True, timeout=PATIENCE))])
+    return request, made[0]
 
 
 def tools(name: str) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def ask_tools(client: MCPClient, line: Line, name: str) -> list[str]:
 def test_what_changes_before_the_subscription_is_open_again_is_not_missed(
     board: Switchboard, client: MCPClient, line: Line
 ) -> None:
-    subscription = listen(client, line, tools=True)
+    _, subscription = accepted(client, line)
     line.reset()
     second = board.line()
     request = second.request("subscriptions/listen")
@@ -92,6 +95,58 @@ def test_a_subscription_that_was_never_open_has_missed_nothing(
     in_threads([serve, lambda: made.append(client.listen(tools=True, timeout=PATIENCE))])
     with pytest.raises(TimeoutError):
         made[0].get(ABSENCE)
+
+
+# A server that ends the stream with the code that some use when their link ends
+
+CLOSED = -32000
+
+
+def test_before_the_server_has_accepted_it_is_a_refusal(client: MCPClient, line: Line) -> None:
+    def refuse() -> None:
+        line.refuse(line.request("subscriptions/listen"), CLOSED, "too many subscriptions")
+
+    def ask() -> None:
+        with pytest.raises(MCPResponseError, match="too many subscriptions"):
+            client.listen(tools=True, timeout=PATIENCE)
+
+    in_threads([ask, refuse])
+    assert client._connection.streams._listeners == ()
+
+
+def test_while_the_link_lives_the_stream_is_opened_again_on_it(
+    client: MCPClient, line: Line
+) -> None:
+    request, subscription = accepted(client, line)
+    line.refuse(request, CLOSED)
+    again = line.request("subscriptions/listen")
+    line.acknowledge(again)
+    assert subscription.get(PATIENCE) == MaybeMissed("the server closed the subscription")
+    line.notify_stream(again, "notifications/tools/list_changed")
+    assert subscription.get(PATIENCE) == ToolsChanged()
+
+
+def test_when_the_link_ends_as_well_the_next_one_has_the_stream(
+    board: Switchboard, client: MCPClient, line: Line
+) -> None:
+    request, subscription = accepted(client, line)
+    line.refuse(request, CLOSED)
+    line.close(1001)
+    second = board.line()
+    second.acknowledge(second.request("subscriptions/listen"))
+    assert subscription.get(PATIENCE) == MaybeMissed("the connection was lost")
+    assert line.is_quiet()
+
+
+def test_a_subscription_that_was_closed_meanwhile_is_not_opened_again(
+    client: MCPClient, line: Line
+) -> None:
+    request, subscription = accepted(client, line)
+    line.refuse(request, CLOSED)
+    ask_tools(client, line, "any")  # so that the refusal was taken in
+    subscription.close()
+    with pytest.raises(queue.Empty):
+        line.message(3 * ABSENCE)
 
 
 # Resources in the handshake era
