@@ -182,16 +182,17 @@ class Reader:
         if "tools" not in session.result.capabilities:
             return
         try:
-            link.safe_tools = run_steps(read_safe_tools(), link, self._exchange, deadline)
-        except MCPResponseError as error:
+            link.safe_tools = run_steps(read_safe_tools(), link, self._exchange, deadline.half())
+        except (MCPResponseError, MCPTimeoutError) as error:
             _log.warning("no tool counts as safe to repeat: %s", error)
 
     def _restore(
         self, link: Link, method: str, params: Mapping[str, Any], deadline: Deadline
     ) -> None:
         try:
-            self._exchange(link, method, params, deadline, True)
-        except MCPResponseError as error:
+            # The link is wanted for other things, too: one that is not answered is done without.
+            self._exchange(link, method, params, deadline.half(), True)
+        except (MCPResponseError, MCPTimeoutError) as error:
             text = "could not restore %s after the reconnect: %s"
             _log.warning(text, method, error, extra={"method": method})
 

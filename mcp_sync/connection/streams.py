@@ -164,13 +164,21 @@ class Streams:
     def restore(self, link: Link, deadline: Deadline, exchange: Exchange) -> None:
         """Open all streams on a link that is being prepared; what is refused ends its stream.
 
+        A subscription that is not answered in half of the time that is left is not waited for.
+
         Raises:
             MCPConnectionError: the link was lost meanwhile.
+            MCPTimeoutError: the server does not take the bytes of a request.
         """
         for listener in self._listeners:
             listener.interrupted("the connection was lost")
             try:
-                self.open(link, listener, deadline, exchange)
+                self.open(link, listener, deadline.half(), exchange)
+            except MCPTimeoutError as error:
+                if link.dialect.is_modern:
+                    raise
+                _log.warning("the server did not say whether it took a subscription: %s", error)
+                listener.opened(_honored(link, listener.wanted))
             except MCPResponseError as error:
                 _log.warning("the server refused what was subscribed to: %s", error)
                 self._drop(listener, error)
@@ -329,7 +337,7 @@ def _is_unsubscription(request_id: RequestId) -> bool:
 
 
 def _honored(link: Link, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a server of the handshake era will tell of, by its capabilities."""
+    """What a server of the handshake era will tell of, by its capabilities and its answers."""
     capabilities = link.session.result.capabilities if link.session is not None else {}
 
     def announces(what: str) -> bool:
@@ -341,6 +349,7 @@ def _honored(link: Link, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         for what in ("tools", "prompts", "resources")
         if wanted.get(key := f"{what}ListChanged") and announces(what)
     }
-    if wanted.get("resourceSubscriptions"):
-        honored["resourceSubscriptions"] = list(wanted["resourceSubscriptions"])
+    uris = [uri for uri in wanted.get("resourceSubscriptions", ()) if uri in link.subscribed]
+    if uris:
+        honored["resourceSubscriptions"] = uris
     return honored

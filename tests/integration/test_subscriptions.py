@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from mcp_sync import EventSubscription, MaybeMissed, MCPClient, ResourceUpdated,
 from mcp_sync.errors import MCPResponseError
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, modern
 from scenes import ABSENCE, FAST, PINNED, in_threads
+from timing import MS
 
 
 @pytest.fixture
@@ -190,3 +192,22 @@ def test_a_subscription_gets_the_updates_of_its_own_resources_alone() -> None:
         line.notify("notifications/resources/updated")
         missed = MaybeMissed("a change that could not be read")
         assert a.get(PATIENCE) == b.get(PATIENCE) == missed
+
+
+def test_a_server_that_does_not_answer_a_subscription_keeps_no_client_from_being_ready(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {**PINNED, "connect_timeout": 800 * MS}
+    with Switchboard(subscribing) as board, MCPClient(board.url, 0, **settings) as client:
+        line = board.line()
+        subscription = subscribe(client, line, "file:///a")
+        with caplog.at_level(logging.WARNING, "mcp_sync.connection"):
+            line.reset()
+            second = board.line()
+            second.request("resources/subscribe")
+            assert subscription.get(PATIENCE) == MaybeMissed("the connection was lost")
+            assert client.wait_until_ready(PATIENCE)
+        assert subscription.honored == {}
+        assert any("did not say whether it took" in message for message in caplog.messages)
+        updated(second, "file:///a")
+        assert subscription.get(PATIENCE) == ResourceUpdated("file:///a")

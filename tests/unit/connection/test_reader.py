@@ -238,6 +238,21 @@ def test_a_restoration_that_the_server_refuses_is_logged_and_the_link_is_ready(
         assert any("could not restore logging/setLevel" in one for one in caplog.messages)
 
 
+def test_a_restoration_that_the_server_does_not_answer_is_logged_and_the_link_is_ready(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = {**PINNED, "connect_timeout": 800 * MS}
+    with Switchboard() as board, MCPClient(board.url, 0, **settings) as client:
+        client._connection.restorations.remember("level", "logging/setLevel", {"level": "info"})
+        board.line().reset()
+        again = board.line()
+        with caplog.at_level(logging.WARNING, "mcp_sync.connection"):
+            again.request("logging/setLevel")
+            assert client.wait_until_ready(PATIENCE)
+        assert any("could not restore logging/setLevel" in one for one in caplog.messages)
+        assert board.connections == 2
+
+
 def test_a_closed_client_restores_nothing() -> None:
     with Switchboard() as board:
         client = MCPClient(board.url, **PINNED)
