@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
 
 from ..client_calls import UNSET, Timeout
 from ..config import OfflineMode
 from ..connection.call import Call, Renewal
+from ..connection.connection import Connection
 from ..deadline import Deadline
 from ..events import ProgressHandler
 from ..offline import OfflineResponse
@@ -18,6 +19,8 @@ from .feature import McpFeature
 from .tool_names import NamesOfTools
 
 if TYPE_CHECKING:
+    from ..connection.gate import Gate
+    from ..connection.link import Link
     from ..types.tools import CallToolResult, Tool
     from .progress_bar import ProgressBar
     from .schemas import SchemaChecks
@@ -43,29 +46,69 @@ def _result_type() -> type[CallToolResult]:
     return CallToolResult
 
 
+class _Listed(NamedTuple):
+    """A tool, and what it was listed under: the link, and how often the tools had changed."""
+
+    tool: Tool
+    generation: int
+    changes: int
+
+
 class ToolBook:
     """The tools that were listed, by name, with their schemas. Safe for any thread.
 
     It does not know the client, so that a call that is under way keeps none alive.
+
+    Args:
+        gate: of the connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
         self._schema_checks: SchemaChecks | None = None
-        self._tools: Mapping[str, Tool] = {}
+        self._listed: Mapping[str, _Listed] = {}
         """Replaced as a whole."""
+        self.changes = 0
+        """How often the server said that its tools are others; looked at before they are listed."""
 
-    def enter(self, tools: list[Tool], *, whole: bool) -> None:
-        """Take note of tools; ``whole`` says that there are no others."""
-        known = {} if whole else self._tools
-        self._tools = {**known, **{tool.name: tool for tool in tools}}
+    def changed(self, _link: Link, _params: Mapping[str, Any]) -> None:
+        """The server has other tools: their names are still known, but no schema holds."""
+        self.changes += 1
+
+    def enter(self, tools: list[Tool], changes: int, *, whole: bool) -> None:
+        """Take note of tools.
+
+        Args:
+            tools: as they were listed.
+            changes: what ``changes`` was before they were asked for.
+            whole: whether there are no others.
+        """
+        link = self._gate.link
+        generation = 0 if link is None else link.generation
+        known = {} if whole else self._listed
+        self._listed = {
+            **known,
+            **{tool.name: _Listed(tool, generation, changes) for tool in tools},
+        }
 
     def find(self, name: str) -> Tool | None:
-        """The tool with this name; None when it was not listed."""
-        return self._tools.get(name)
+        """The tool with this name, as it was listed last; None when it was not listed."""
+        listed = self._listed.get(name)
+        return None if listed is None else listed.tool
+
+    def find_current(self, name: str) -> Tool | None:
+        """The same, but None where the server has or may have other schemas by now."""
+        listed = self._listed.get(name)
+        return listed.tool if listed is not None and self._holds(listed) else None
+
+    def _holds(self, listed: _Listed) -> bool:
+        link = self._gate.link
+        is_same = link is None or link.generation == listed.generation
+        return is_same and listed.changes == self.changes
 
     def names(self) -> list[str]:
         """The names of all that were listed."""
-        return sorted(self._tools)
+        return sorted(self._listed)
 
     @property
     def _checks(self) -> SchemaChecks:
@@ -90,9 +133,11 @@ class ToolBook:
         value = _result_type().from_wire(result, tool=name)
         if value.is_error:
             return value.raise_for_error() if raise_on_error else value
-        tool = self._tools.get(name)
-        if tool is not None and tool.output_schema is not None:
-            self._checks.check_output(name, tool.output_schema, value.structured_content)
+        listed = self._listed.get(name)
+        if listed is not None:
+            schema = listed.tool.output_schema
+            if schema is not None and self._holds(listed):
+                self._checks.check_output(name, schema, value.structured_content)
         return value
 
 
@@ -101,9 +146,10 @@ class Tools(McpFeature):
 
     _book: ToolBook
 
-    def _adopt(self, connection: Any) -> None:
+    def _adopt(self, connection: Connection) -> None:
         super()._adopt(connection)
-        self._book = ToolBook()
+        self._book = ToolBook(connection.gate)
+        connection.receiver.tap("notifications/tools/list_changed", self._book.changed)
 
     tools = NamesOfTools()
     """The tools that were listed, by name: ``client.tools.echo(text="hello")``.
@@ -129,9 +175,10 @@ class Tools(McpFeature):
         """
         from ..types.tools import Tool
 
+        changes = self._book.changes
         entries = self._whole("tools/list", "tools", timeout, refresh=refresh)
         tools = Listing(map(Tool.from_wire, entries))
-        self._book.enter(tools, whole=True)
+        self._book.enter(tools, changes, whole=True)
         return tools
 
     def iter_tools(self, *, timeout: Timeout = UNSET) -> Iterator[Tool]:
@@ -145,9 +192,10 @@ class Tools(McpFeature):
         """
         from ..types.tools import Tool
 
+        changes = self._book.changes
         for page in self._pages("tools/list", "tools", timeout):
             tools = [Tool.from_wire(entry) for entry in page]
-            self._book.enter(tools, whole=False)
+            self._book.enter(tools, changes, whole=False)
             yield from tools
 
     @overload
@@ -220,14 +268,14 @@ class Tools(McpFeature):
                 or "queue" the call and return at once.
             meta: more for ``_meta``; None for nothing.
             validate_arguments: True holds the arguments against the tool's input schema first,
-                and lists the tools if this one is not known yet (extra ``schema``).
+                and lists the tools if this one is not known (any more) (extra ``schema``).
             reset_timeout_on_progress: True starts the timeout anew with each report.
             max_total_timeout: seconds that all of that may take; None for ten times the timeout.
 
         Returns:
             The result; with ``offline="queue"`` and no ready link an ``OfflineResponse``. Its
-            structured content was held against the output schema, where the tool was listed and
-            the extra ``schema`` is installed.
+            structured content was held against the output schema, where the tool was listed on
+            this link, did not change since, and the extra ``schema`` is installed.
 
         Raises:
             MCPToolError: the tool failed, with ``raise_on_error``.
@@ -316,7 +364,7 @@ class Tools(McpFeature):
         return self._traced(params, meta)
 
     def _validate(self, name: str, arguments: Mapping[str, Any]) -> None:
-        tool = self._book.find(name)
+        tool = self._book.find_current(name)
         if tool is None:
             self.list_tools()
             tool = self._book.find(name)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mcp_sync import MCPClient, Tool
+from mcp_sync import CallToolResult, InvalidArguments, MCPClient, Tool
+from mcp_sync.errors import MCPProtocolError
 from peers_mcp import PATIENCE, Line, Switchboard, modern
 from scenes import FAST, in_threads
 
@@ -46,6 +47,29 @@ def list_tools(client: MCPClient, *serve: Callable[[], object]) -> list[Tool]:
     return listed
 
 
+def call_tool(client: MCPClient, line: Line, result: dict[str, Any], **how: Any) -> CallToolResult:
+    """Call the tool ``t`` with the arguments ``{"a": "text"}``, and answer with a result."""
+    results: list[CallToolResult] = []
+
+    def call() -> None:
+        results.append(client.call_tool("t", {"a": "text"}, timeout=PATIENCE, **how))
+
+    in_threads([call, lambda: line.answer(line.request("tools/call"), result)])
+    return results[0]
+
+
+def typed(kind: str) -> dict[str, Any]:
+    """The tool ``t``, whose one argument, and whose output, is of a kind."""
+    inputs = {"type": "object", "properties": {"a": {"type": kind}}}
+    outputs = {"type": "object", "properties": {"n": {"type": kind}}}
+    return {"name": "t", "inputSchema": inputs, "outputSchema": outputs}
+
+
+def giving(**members: Any) -> dict[str, Any]:
+    """A result of ``tools/call``."""
+    return {"resultType": "complete", "content": [], **members}
+
+
 # Lists
 
 
@@ -75,3 +99,66 @@ def test_a_listed_tool_that_is_changed_changes_no_later_list(client: MCPClient, 
         schema.clear()
         first = client.list_tools(timeout=PATIENCE)
     assert line.is_quiet()
+
+
+# Schemas
+
+
+def list_integers(client: MCPClient, line: Line) -> None:
+    """List the tool ``t`` as one of integers."""
+    list_tools(client, lambda: line.answer(line.request("tools/list"), page(typed("integer"))))
+
+
+def test_what_a_listed_tool_gives_is_held_against_its_schema(client: MCPClient, line: Line) -> None:
+    list_integers(client, line)
+    with pytest.raises(MCPProtocolError, match="does not match its output schema"):
+        call_tool(client, line, giving(structuredContent={"n": "one"}))
+    assert call_tool(client, line, giving(structuredContent={"n": 1})).data == {"n": 1}
+
+
+def test_a_schema_does_not_hold_for_tools_that_have_changed(client: MCPClient, line: Line) -> None:
+    list_integers(client, line)
+    line.notify("notifications/tools/list_changed")
+    assert call_tool(client, line, giving(structuredContent={"n": "one"})).data == {"n": "one"}
+    assert "t" in client.tools
+
+
+def test_a_schema_does_not_hold_for_tools_that_changed_while_they_were_listed(
+    client: MCPClient, line: Line
+) -> None:
+    def serve() -> None:
+        request = line.request("tools/list")
+        line.notify("notifications/tools/list_changed")
+        line.answer(request, page(typed("integer")))
+
+    list_tools(client, serve)
+    assert call_tool(client, line, giving(structuredContent={"n": "one"})).data == {"n": "one"}
+
+
+def test_a_schema_does_not_hold_for_the_server_of_another_link(
+    board: Switchboard, client: MCPClient, line: Line
+) -> None:
+    list_integers(client, line)
+    line.reset()
+    second = board.line()
+    assert call_tool(client, second, giving(structuredContent={"n": "one"})).data == {"n": "one"}
+    assert "t" in client.tools
+
+
+def test_arguments_are_held_against_the_schema_that_the_tool_has_now(
+    client: MCPClient, line: Line
+) -> None:
+    list_integers(client, line)
+    with pytest.raises(InvalidArguments):
+        client.call_tool("t", {"a": "text"}, validate_arguments=True)
+    line.notify("notifications/tools/list_changed")
+    call_tool(client, line, giving())  # so that the change was taken in
+
+    def serve() -> None:
+        line.answer(line.request("tools/list"), page(typed("string")))
+        line.answer(line.request("tools/call"), giving(structuredContent={"n": "one"}))
+
+    def call() -> None:
+        client.call_tool("t", {"a": "text"}, timeout=PATIENCE, validate_arguments=True)
+
+    in_threads([serve, call])
