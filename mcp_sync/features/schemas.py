@@ -157,7 +157,14 @@ class SchemaChecks:
         self._limits = limits
         self._validators = functools.lru_cache(maxsize=_MOST_COMPILED)(self._validator)
 
-    def check_output(self, tool: str, schema: Mapping[str, Any] | bool, content: object) -> None:
+    def check_output(
+        self,
+        tool: str,
+        schema: Mapping[str, Any] | bool,
+        content: object,
+        *,
+        is_there: bool = True,
+    ) -> None:
         """Hold the structured content of a result against the tool's output schema.
 
         Without the libraries of the extra ``schema`` nothing is checked.
@@ -166,12 +173,17 @@ class SchemaChecks:
             tool: the tool's name.
             schema: its output schema.
             content: the structured content, any JSON.
+            is_there: False where the result has none, which null is not.
 
         Raises:
-            MCPProtocolError: it does not match, or the schema cannot be used.
+            MCPProtocolError: it is missing or does not match, or the schema cannot be used.
         """
         if not schemas_available():
             return
+        if not is_there:
+            raise MCPProtocolError(
+                f"tool {tool} gave no structured content, which its output schema promises"
+            )
         fault = self._find(_Source(f"the output schema of tool {tool}", schema), content)
         if fault is not None:
             raise MCPProtocolError(

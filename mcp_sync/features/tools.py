@@ -137,7 +137,8 @@ class ToolBook:
         if listed is not None:
             schema = listed.tool.output_schema
             if schema is not None and self._holds(listed):
-                self._checks.check_output(name, schema, value.structured_content)
+                is_there = value.has_structured_content
+                self._checks.check_output(name, schema, value.structured_content, is_there=is_there)
         return value
 
 

@@ -116,6 +116,17 @@ def test_what_a_listed_tool_gives_is_held_against_its_schema(client: MCPClient, 
     assert call_tool(client, line, giving(structuredContent={"n": 1})).data == {"n": 1}
 
 
+def test_a_tool_with_an_output_schema_has_to_give_structured_content(
+    client: MCPClient, line: Line
+) -> None:
+    anything = {"name": "t", "inputSchema": {"type": "object"}, "outputSchema": {}}
+    list_tools(client, lambda: line.answer(line.request("tools/list"), page(anything)))
+    with pytest.raises(MCPProtocolError, match="tool t gave no structured content"):
+        call_tool(client, line, giving())
+    assert call_tool(client, line, giving(structuredContent=None)).data is None
+    assert call_tool(client, line, giving(isError=True)).is_error
+
+
 def test_a_schema_does_not_hold_for_tools_that_have_changed(client: MCPClient, line: Line) -> None:
     list_integers(client, line)
     line.notify("notifications/tools/list_changed")
