@@ -120,7 +120,8 @@ class CallSource(abc.ABC):
                 call = self._submit(method, params, spec, timeout, idempotent)
                 return OfflineResponse(call, connection.position(call))
             if offline == "raise":
-                self._require_link(timeout)
+                spec.setdefault("limit", Deadline(self._seconds(timeout)))
+                self._require_link(spec["limit"])
                 spec["queueable"] = False
         if "limit" not in spec:
             spec["limit"] = Deadline(self._seconds(timeout))
@@ -131,7 +132,7 @@ class CallSource(abc.ABC):
             return self._connection.gate.config.request_timeout
         return timeout
 
-    def _require_link(self, timeout: Timeout) -> None:
+    def _require_link(self, limit: Deadline) -> None:
         connection = self._connection
         gate = connection.gate
         if gate.is_ready():
@@ -140,7 +141,6 @@ class CallSource(abc.ABC):
         if fresh or gate.state in _DIALING:
             # One dial, and not the back-off behind it: "raise" is for whoever cannot wait.
             connection.want_link()
-            limit = Deadline(self._seconds(timeout))
             gate.wait_until(lambda: gate.is_ready() or gate.state not in _DIALING, limit)
         if not gate.is_ready():
             raise connection.unready_error()

@@ -125,10 +125,9 @@ class McpFeature(BaseClient):
         return pages(fetch, key, method, empty_cursor_ends=self._is_handshake_era)
 
     def _whole(
-        self, method: str, key: str, timeout: Timeout, *, refresh: bool
+        self, method: str, key: str, deadline: Deadline, *, refresh: bool
     ) -> list[Mapping[str, Any]]:
-        """All entries of a list, within one timeout."""
-        deadline = Deadline(self._seconds(timeout))
+        """All entries of a list, within one deadline."""
         fetch = self._fetch(method, lambda: deadline, refresh)
         return whole_list(fetch, key, method, empty_cursor_ends=self._is_handshake_era)
 

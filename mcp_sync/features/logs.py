@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
+from ..deadline import Deadline
 from ..errors import MCPProtocolError
 from ..events import NotificationEvent
 from .feature import McpFeature
@@ -80,7 +81,8 @@ class Logs(McpFeature):
         """Ask the server for a sign of life.
 
         Args:
-            timeout: seconds; None sets no limit; not given, ``request_timeout`` holds.
+            timeout: seconds, also for a ready link; None sets no limit; not given,
+                ``request_timeout`` holds.
 
         Returns:
             The seconds until its answer. In the modern era, which has no ping, it is asked what
@@ -89,11 +91,12 @@ class Logs(McpFeature):
         Raises:
             MCPError: as for ``request``.
         """
-        self.wait_until_ready(self._seconds(timeout))
+        deadline = Deadline(self._seconds(timeout))
+        self.wait_until_ready(deadline.remaining())
         probe = self._connection.current_dialect().health_probe
         method, params = probe or ("ping", {})
         began = time.monotonic()
-        self._ask(method, params or None, _nothing, timeout=timeout)
+        self._ask(method, params or None, _nothing, limit=deadline)
         return time.monotonic() - began
 
 

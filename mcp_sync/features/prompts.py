@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..client_calls import UNSET, Timeout
+from ..deadline import Deadline
 from ..types.listing import Listing
 from .feature import McpFeature
 
@@ -36,7 +37,8 @@ class Prompts(McpFeature):
         """
         from ..types.prompts import Prompt
 
-        entries = self._whole("prompts/list", "prompts", timeout, refresh=refresh)
+        deadline = Deadline(self._seconds(timeout))
+        entries = self._whole("prompts/list", "prompts", deadline, refresh=refresh)
         return Listing(map(Prompt.from_wire, entries))
 
     def iter_prompts(self, *, timeout: Timeout = UNSET) -> Iterator[Prompt]:

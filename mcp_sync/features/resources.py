@@ -36,7 +36,8 @@ class Resources(McpFeature):
         """
         from ..types.resources import Resource
 
-        entries = self._whole("resources/list", "resources", timeout, refresh=refresh)
+        deadline = Deadline(self._seconds(timeout))
+        entries = self._whole("resources/list", "resources", deadline, refresh=refresh)
         return Listing(map(Resource.from_wire, entries))
 
     def iter_resources(self, *, timeout: Timeout = UNSET) -> Iterator[Resource]:
@@ -61,7 +62,8 @@ class Resources(McpFeature):
         from ..types.resources import ResourceTemplate
 
         method = "resources/templates/list"
-        entries = self._whole(method, "resourceTemplates", timeout, refresh=refresh)
+        deadline = Deadline(self._seconds(timeout))
+        entries = self._whole(method, "resourceTemplates", deadline, refresh=refresh)
         return Listing(map(ResourceTemplate.from_wire, entries))
 
     def iter_resource_templates(self, *, timeout: Timeout = UNSET) -> Iterator[ResourceTemplate]:

@@ -174,10 +174,13 @@ class Tools(McpFeature):
             MCPProtocolError: the list does not end, or cannot be read.
             MCPError: as for ``request``.
         """
+        return self._list(Deadline(self._seconds(timeout)), refresh=refresh)
+
+    def _list(self, deadline: Deadline, *, refresh: bool = False) -> list[Tool]:
         from ..types.tools import Tool
 
         changes = self._book.changes
-        entries = self._whole("tools/list", "tools", timeout, refresh=refresh)
+        entries = self._whole("tools/list", "tools", deadline, refresh=refresh)
         tools = Listing(map(Tool.from_wire, entries))
         self._book.enter(tools, changes, whole=True)
         return tools
@@ -285,10 +288,12 @@ class Tools(McpFeature):
             MCPConfigurationError: with ``progress``, the extra ``notebook`` is not installed.
             MCPError: as for ``request``.
         """
-        params = self._tool_params(name, arguments, meta, validate_arguments)
+        params = self._tool_params(name, arguments, meta)
         spec = self._tool_spec(name, raise_on_error)
         if reset_timeout_on_progress:
             spec |= self._renewal(timeout, max_total_timeout)
+        if validate_arguments:
+            self._validate(name, arguments, spec, timeout, offline)
         order = ("tools/call", params, spec, timeout, offline, idempotent)
         answer: CallToolResult | OfflineResponse[CallToolResult]
         if progress or on_progress is not None:
@@ -327,6 +332,9 @@ class Tools(McpFeature):
 
         The arguments are those of ``call_tool``; without a ``timeout`` the call may wait in the
         queue up to ``queue_ttl``, and ``request_timeout`` runs from the moment it is written.
+        With ``validate_arguments`` it does wait for the server's list of tools, within the timeout
+        or ``request_timeout``, where this tool is not known (any more); without a ready link what
+        was listed last counts.
 
         Returns:
             The call: a ``concurrent.futures.Future`` of the CallToolResult, for
@@ -336,11 +344,13 @@ class Tools(McpFeature):
             InvalidArguments: they do not fit the input schema; nothing was sent.
             MCPError: as for ``submit``.
         """
-        params = self._tool_params(name, arguments, meta, validate_arguments)
+        params = self._tool_params(name, arguments, meta)
         spec = self._tool_spec(name, raise_on_error)
         spec["on_progress"] = on_progress
         if reset_timeout_on_progress:
             spec |= self._renewal(timeout, max_total_timeout)
+        if validate_arguments:
+            self._validate(name, arguments, spec, timeout, None)
         return self._submit("tools/call", params, spec, timeout, idempotent)
 
     def _tool_spec(self, name: str, raise_on_error: bool) -> dict[str, Any]:
@@ -353,28 +363,58 @@ class Tools(McpFeature):
         name: str,
         arguments: Mapping[str, Any] | None,
         meta: Mapping[str, Any] | None,
-        validate_arguments: bool,
     ) -> Mapping[str, Any] | None:
         if type(name) is not str or not name:
             raise TypeError(f"the name of a tool must be a non-empty string, not {name!r}")
-        if validate_arguments:
-            self._validate(name, arguments or {})
         params: dict[str, Any] = {"name": name}
         if arguments is not None:
             params["arguments"] = arguments
         return self._traced(params, meta)
 
-    def _validate(self, name: str, arguments: Mapping[str, Any]) -> None:
-        tool = self._book.find_current(name)
-        if tool is None:
-            self.list_tools()
-            tool = self._book.find(name)
+    def _validate(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        spec: dict[str, Any],
+        timeout: Timeout,
+        offline: OfflineMode | None,
+    ) -> None:
+        """Hold arguments against the tool's input schema, before it is called.
+
+        Args:
+            name: the tool's name.
+            arguments: the arguments.
+            spec: what the call will be made of. It is given the deadline that begins here, unless
+                it has one or may wait in the queue as others do.
+            timeout: of the call.
+            offline: of the call; None where it is submitted.
+        """
+        deadline = spec.get("limit") or Deadline(self._seconds(timeout))
+        is_queued = offline == "queue" and not self._connection.gate.is_ready()
+        if timeout is not UNSET or not (offline is None or is_queued):
+            spec["limit"] = deadline
+        tool = self._find_tool(name, offline, deadline)
+        self._book.check_arguments(tool, arguments or {})
+
+    def _find_tool(self, name: str, offline: OfflineMode | None, deadline: Deadline) -> Tool:
+        """A tool as the server has it; as it was listed last, where nobody waits for a link."""
+        if offline == "raise":
+            self._require_link(deadline)
+        is_ready = self._connection.gate.is_ready()
+        may_ask = is_ready or offline == "wait"
+        tool = self._book.find_current(name) if is_ready else None
+        if tool is None and may_ask:
+            self._list(deadline)
+        tool = tool or self._book.find(name)
         if tool is None:
             from .schemas import InvalidArguments
 
             known = ", ".join(self._book.names()) or "none"
-            raise InvalidArguments(name, "$", f"the server lists no such tool; it has: {known}")
-        self._book.check_arguments(tool, arguments)
+            reason = "it was not listed, and without a ready link nobody can be asked for it"
+            if may_ask:
+                reason = f"the server lists no such tool; it has: {known}"
+            raise InvalidArguments(name, "$", reason)
+        return tool
 
     def _renewal(self, timeout: Timeout, max_total_timeout: float | None) -> dict[str, Any]:
         """How progress extends the call, as arguments of ``Call``."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from mcp_sync import CallToolResult, InvalidArguments, MCPClient, Tool
-from mcp_sync.errors import MCPProtocolError
-from peers_mcp import PATIENCE, Line, Switchboard, modern
-from scenes import FAST, in_threads
+from mcp_sync.errors import MCPOfflineError, MCPProtocolError, MCPTimeoutError
+from peers_mcp import PATIENCE, Line, Switchboard, modern, nothing
+from scenes import FAST, Diary, in_threads, nobody_listening
+from timing import MS
 
 
 @pytest.fixture
@@ -173,3 +176,72 @@ def test_arguments_are_held_against_the_schema_that_the_tool_has_now(
         client.call_tool("t", {"a": "text"}, timeout=PATIENCE, validate_arguments=True)
 
     in_threads([serve, call])
+
+
+# One timeout for all
+
+
+def test_the_time_of_a_call_covers_the_list_that_it_needs(client: MCPClient, line: Line) -> None:
+    for call in (client.call_tool, client.submit_tool):
+        with pytest.raises(MCPTimeoutError) as caught:
+            call("t", timeout=200 * MS, validate_arguments=True)
+        assert (caught.value.method, caught.value.timeout) == ("tools/list", 200 * MS)
+        line.next("tools/list")
+
+
+@pytest.mark.parametrize("offline", ["wait", "raise", "queue"])
+def test_what_the_list_took_is_gone_for_the_call(
+    client: MCPClient, line: Line, offline: Any
+) -> None:
+    def serve() -> None:
+        request = line.request("tools/list")
+        threading.Event().wait(1000 * MS)
+        line.answer(request, page("t"))
+
+    def call() -> None:
+        began = time.monotonic()
+        with pytest.raises(MCPTimeoutError):
+            client.call_tool("t", timeout=1200 * MS, offline=offline, validate_arguments=True)
+        assert time.monotonic() - began < 2000 * MS
+
+    in_threads([serve, call])
+
+
+def test_without_a_ready_link_whoever_cannot_wait_does_not_wait_for_a_list() -> None:
+    with nobody_listening() as url:
+        client = MCPClient(url, reconnect_delay=PATIENCE)
+        with contextlib.closing(client):
+            with pytest.raises(MCPOfflineError):
+                client.call_tool("t", offline="raise", validate_arguments=True)
+            refusals: list[Callable[[], object]] = [
+                lambda: client.call_tool("t", offline="queue", validate_arguments=True),
+                lambda: client.submit_tool("t", validate_arguments=True),
+            ]
+            for refused in refusals:
+                with pytest.raises(InvalidArguments, match="it was not listed"):
+                    refused()
+            assert client.offline_queue_size == 0
+
+
+def test_without_a_ready_link_arguments_are_held_against_what_was_listed_last() -> None:
+    with (
+        Switchboard(modern, nothing) as board,
+        MCPClient(board.fresh_url(), **FAST) as client,
+    ):
+        line = board.line()
+        list_integers(client, line)
+        diary = Diary(client)
+        line.reset()
+        diary.wait_for("disconnected")
+        with pytest.raises(InvalidArguments, match="do not match"):
+            client.submit_tool("t", {"a": "text"}, validate_arguments=True)
+
+
+def test_a_ping_takes_no_longer_than_its_timeout() -> None:
+    with nobody_listening() as url:
+        client = MCPClient(url, reconnect_delay=PATIENCE)
+        with contextlib.closing(client):
+            began = time.monotonic()
+            with pytest.raises(MCPTimeoutError):
+                client.ping(timeout=1000 * MS)
+            assert time.monotonic() - began < 1800 * MS
