@@ -490,7 +490,8 @@ class Connection:
 
     def _settle(self, call: Call) -> Any:
         deadline = call.deadline or Deadline(None)
-        self._reading.wait(call, deadline.half())
+        wait = self.wait if self.requests.threads else self._reading.wait
+        wait(call, deadline.half())
         if not call.done():
             self.calls.tell_half_time(call)
             self._await_end(call)
@@ -506,10 +507,10 @@ class Connection:
     def _await_end(self, call: Call) -> None:
         """Wait until a call is settled or its deadline, which progress may move, is over."""
         deadline = call.deadline or Deadline(None)
-        self._reading.wait(call, deadline)
+        self.wait(call, deadline)
         while not call.done() and call.deadline is not None and call.deadline is not deadline:
             deadline = call.deadline
-            self._reading.wait(call, deadline)
+            self.wait(call, deadline)
 
     def cancel(self, call: Call) -> bool:
         """Withdraw a call; False when it is settled already."""
@@ -517,7 +518,11 @@ class Connection:
 
     def wait(self, call: Call, deadline: Deadline) -> None:
         """Wait until a call is settled or the deadline is over."""
-        self._reading.wait(call, deadline)
+        if threading.get_ident() not in self.requests.threads:
+            self._reading.wait(call, deadline)
+            return
+        with self.requests.waiting_for_call():
+            self._reading.wait(call, deadline)
 
     def run_callback(self, function: Callable[[Future[Any]], object], call: Call) -> None:
         """Run a done callback of a call on the events thread."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 refuse; both as they are on the wire."""
 
 _THREADS: Final = 4
+"""How many handlers run at a time, besides those that wait for a call of their own."""
+
+_MOST_THREADS: Final = 16
+"""How many threads there are at the most, waiting or not."""
 
 _WAITING: Final = 256
 
@@ -36,6 +41,9 @@ _WRITE_SECONDS: Final = 30.0
 
 class ServerRequests:
     """A bounded pool of ``mcp-request-N`` threads, started as needed. Safe for any thread.
+
+    A handler may call, and the server may ask again before it answers that: so whoever waits for
+    a call of its own lets another thread work meanwhile, within a bound.
 
     Args:
         report_down: is told of a link that ended while an answer was written.
@@ -50,7 +58,10 @@ class ServerRequests:
         self._under_way: set[tuple[int, RequestId]] = set()
         """The server's requests that it has not withdrawn, by generation and id."""
         self._idle = 0
+        self._waiting_for_calls = 0
         self._names: set[int] = set()
+        self.threads: set[int] = set()
+        """The threads of the pool, as ``threading.get_ident`` tells them apart."""
         self._closed = False
 
     def put(self, link: Link, request: Request) -> bool:
@@ -74,13 +85,46 @@ class ServerRequests:
             if self._closed or len(self._waiting) >= _WAITING:
                 return False
             self._waiting.append(task)
-            free = [number for number in range(1, _THREADS + 1) if number not in self._names]
-            if self._idle >= len(self._waiting) or not free:
+            number = self._claim_number()
+            if number is None:
                 self._ready.notify()
                 return True
-            self._names.add(free[0])
-        start_worker(f"mcp-request-{free[0]}", lambda: self._work(free[0]))
+        self._start(number)
         return True
+
+    def _claim_number(self) -> int | None:
+        """Allot the number of one more thread; None when none is wanted or allowed."""
+        count = len(self._names)
+        is_full = count - self._waiting_for_calls >= _THREADS or count >= _MOST_THREADS
+        if self._idle >= len(self._waiting) or is_full:
+            return None
+        number = min(set(range(1, _MOST_THREADS + 1)) - self._names)
+        self._names.add(number)
+        return number
+
+    def _start(self, number: int) -> None:
+        try:
+            start_worker(f"mcp-request-{number}", lambda: self._work(number))
+        except RuntimeError:
+            with self._ready:
+                self._names.discard(number)
+            raise
+
+    @contextlib.contextmanager
+    def waiting_for_call(self) -> Iterator[None]:
+        """Let another thread work while a handler, in this one, waits for a call of its own."""
+        with self._ready:
+            self._waiting_for_calls += 1
+            number = self._claim_number()
+        try:
+            if number is not None:
+                # Where no more threads are to be had, those that are there have to do.
+                with contextlib.suppress(RuntimeError):
+                    self._start(number)
+            yield
+        finally:
+            with self._ready:
+                self._waiting_for_calls -= 1
 
     def open(self) -> None:
         """Take tasks again after ``stop``."""
@@ -96,19 +140,32 @@ class ServerRequests:
             self._ready.notify_all()
 
     def _work(self, number: int) -> None:
-        while True:
-            with self._ready:
+        self.threads.add(threading.get_ident())
+        try:
+            while (task := self._next_task(number)) is not None:
+                self._do(task)
+        finally:
+            self.threads.discard(threading.get_ident())
+
+    @staticmethod
+    def _do(task: Callable[[], None]) -> None:
+        try:
+            task()
+        except Exception:  # noqa: BLE001 - a fault of ours must not take the thread away
+            _log.exception("could not see to a request of the server")
+
+    def _next_task(self, number: int) -> Callable[[], None] | None:
+        """Wait for something to do; None, and the number is free, when this thread is to end."""
+        with self._ready:
+            is_one_too_many = len(self._names) - self._waiting_for_calls > _THREADS
+            if not is_one_too_many:
                 self._idle += 1
                 self._ready.wait_for(lambda: self._waiting or self._closed, _IDLE_SECONDS)
                 self._idle -= 1
-                if not self._waiting:
-                    self._names.discard(number)
-                    return
-                task = self._waiting.popleft()
-            try:
-                task()
-            except Exception:  # noqa: BLE001 - a fault of ours must not take the thread away
-                _log.exception("could not see to a request of the server")
+            if is_one_too_many or not self._waiting:
+                self._names.discard(number)
+                return None
+            return self._waiting.popleft()
 
     def _answer(self, link: Link, request: Request) -> None:
         text = self._outcome(request)

@@ -417,3 +417,30 @@ def test_many_calls_may_ask_at_once(client: MCPClient, line: Line, person: Perso
         str(number) for number in range(30)
     ]
     assert len(person.asked) == 30
+
+
+def test_as_many_handlers_as_there_are_may_call_what_asks_again(
+    client: MCPClient, line: Line
+) -> None:
+    def answer(params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if params["message"] == "outer":
+            client.call_tool("inner", timeout=PATIENCE)
+        return {"action": "accept", "content": {}}
+
+    handle(client, "elicitation/create", answer)
+    calls = [client.submit_tool("outer", timeout=2 * PATIENCE) for _ in range(4)]
+    asked = [line.request("tools/call") for _ in calls]
+    for request in asked:
+        line.answer(request, question_of(request))
+    for _ in range(3 * len(calls)):
+        request = line.request("tools/call")
+        is_last = "inputResponses" in request["params"]
+        line.answer(request, DONE if is_last else question_of(request))
+    for call in calls:
+        assert call.result(PATIENCE).is_error is False
+
+
+def question_of(request: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of a person before a tool runs: its name."""
+    params = {"message": request["params"]["name"]}
+    return asking(inputRequests={"ok": {"method": "elicitation/create", "params": params}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from mcp_sync import MCPClient
 from mcp_sync.errors import MCPResponseError
 from peers_mcp import PATIENCE, Line, Switchboard, nothing
-from scenes import PINNED, read_request
+from scenes import ABSENCE, PINNED, read_request
 
 
 def pool_threads() -> list[threading.Thread]:
@@ -218,6 +219,49 @@ def test_many_requests_are_answered_by_at_most_four_threads(client: MCPClient, l
     }
     assert 1 <= len(pool_threads()) <= 4
     assert client.get_connection_stats().strays == {}
+
+
+def test_handlers_that_wait_for_calls_of_their_own_keep_no_other_from_running(
+    client: MCPClient, line: Line
+) -> None:
+    def outer(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        return client.submit("x/inner", timeout=PATIENCE).result()
+
+    handle(client, "x/outer", outer)
+    handle(client, "x/question", lambda params: params)
+    for number in range(8):
+        line.ask(number, "x/outer")
+    inner = [line.request("x/inner") for _ in range(8)]
+    for number in range(8):
+        line.ask(f"q{number}", "x/question")
+    assert set(answers(line, 8)) == {f"q{number}" for number in range(8)}
+    for request in inner:
+        line.answer(request)
+    assert set(answers(line, 8)) == set(range(8))
+    for number in range(60):  # more threads than work at a time have ended
+        line.ask(number, "x/question")
+    assert set(answers(line, 60)) == set(range(60))
+
+
+def test_no_more_than_sixteen_threads_wait_for_calls_of_handlers(
+    client: MCPClient, line: Line
+) -> None:
+    handle(client, "x/outer", lambda _: client.request("x/inner", timeout=2 * PATIENCE))
+    for number in range(20):
+        line.ask(number, "x/outer")
+    inner = [line.request("x/inner") for _ in range(16)]
+    with pytest.raises(queue.Empty):
+        line.message(ABSENCE)
+    assert len(pool_threads()) == 16
+    for request in inner:
+        line.answer(request)
+    seen = [line.message() for _ in range(16 + 4)]
+    for request in (one for one in seen if "method" in one):
+        line.answer(request)
+    done = [one for one in seen if "method" not in one]
+    done += [line.message() for _ in range(20 - len(done))]
+    assert {one["id"] for one in done} == set(range(20))
+    assert len(pool_threads()) <= 16
 
 
 def test_the_threads_of_the_pool_end_with_the_client_and_come_back(board: Switchboard) -> None:
