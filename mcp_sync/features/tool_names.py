@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from ..types.tools import CallToolResult, Tool
-    from .tools import ToolBook, Tools
+    from .tool_book import ToolBook
+    from .tools import Tools
 
 __all__ = ["NamedTool", "NamesOfTools", "ToolNames"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ..client_calls import UNSET, Timeout
 from ..config import OfflineMode
@@ -16,16 +15,14 @@ from ..events import ProgressHandler
 from ..offline import OfflineResponse
 from ..types.listing import Listing
 from .feature import McpFeature
+from .tool_book import ToolBook
 from .tool_names import NamesOfTools
 
 if TYPE_CHECKING:
-    from ..connection.gate import Gate
-    from ..connection.link import Link
     from ..types.tools import CallToolResult, Tool
     from .progress_bar import ProgressBar
-    from .schemas import SchemaChecks
 
-__all__ = ["ToolBook", "Tools"]
+__all__ = ["Tools"]
 
 _LONGEST: Final = 10
 """How many timeouts progress may stretch a call to, unless the caller says."""
@@ -37,109 +34,6 @@ def _show_bar(name: str, on_progress: ProgressHandler | None) -> ProgressBar:
     from .progress_bar import ProgressBar
 
     return ProgressBar(name, on_progress)
-
-
-@functools.cache
-def _result_type() -> type[CallToolResult]:
-    from ..types.tools import CallToolResult
-
-    return CallToolResult
-
-
-class _Listed(NamedTuple):
-    """A tool, and what it was listed under: the link, and how often the tools had changed."""
-
-    tool: Tool
-    generation: int
-    changes: int
-
-
-class ToolBook:
-    """The tools that were listed, by name, with their schemas. Safe for any thread.
-
-    It does not know the client, so that a call that is under way keeps none alive.
-
-    Args:
-        gate: of the connection.
-    """
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self._schema_checks: SchemaChecks | None = None
-        self._listed: Mapping[str, _Listed] = {}
-        """Replaced as a whole."""
-        self.changes = 0
-        """How often the server said that its tools are others; looked at before they are listed."""
-
-    def changed(self, _link: Link, _params: Mapping[str, Any]) -> None:
-        """The server has other tools: their names are still known, but no schema holds."""
-        self.changes += 1
-
-    def enter(self, tools: list[Tool], changes: int, *, whole: bool) -> None:
-        """Take note of tools.
-
-        Args:
-            tools: as they were listed.
-            changes: what ``changes`` was before they were asked for.
-            whole: whether there are no others.
-        """
-        link = self._gate.link
-        generation = 0 if link is None else link.generation
-        known = {} if whole else self._listed
-        self._listed = {
-            **known,
-            **{tool.name: _Listed(tool, generation, changes) for tool in tools},
-        }
-
-    def find(self, name: str) -> Tool | None:
-        """The tool with this name, as it was listed last; None when it was not listed."""
-        listed = self._listed.get(name)
-        return None if listed is None else listed.tool
-
-    def find_current(self, name: str) -> Tool | None:
-        """The same, but None where the server has or may have other schemas by now."""
-        listed = self._listed.get(name)
-        return listed.tool if listed is not None and self._holds(listed) else None
-
-    def _holds(self, listed: _Listed) -> bool:
-        link = self._gate.link
-        is_same = link is None or link.generation == listed.generation
-        return is_same and listed.changes == self.changes
-
-    def names(self) -> list[str]:
-        """The names of all that were listed."""
-        return sorted(self._listed)
-
-    @property
-    def _checks(self) -> SchemaChecks:
-        checks = self._schema_checks
-        if checks is None:
-            from .schemas import SchemaChecks
-
-            checks = self._schema_checks = SchemaChecks()
-        return checks
-
-    def check_arguments(self, tool: Tool, arguments: Mapping[str, Any]) -> None:
-        """Hold arguments against the input schema; raises as ``SchemaChecks`` does."""
-        self._checks.check_arguments(tool.name, tool.input_schema, arguments)
-
-    def finish(self, name: str, raise_on_error: bool, result: Any) -> CallToolResult:
-        """Make the typed result of a call.
-
-        Raises:
-            MCPProtocolError: it cannot be read, or breaks the tool's output schema.
-            MCPToolError: the tool failed, and that was to raise.
-        """
-        value = _result_type().from_wire(result, tool=name)
-        if value.is_error:
-            return value.raise_for_error() if raise_on_error else value
-        listed = self._listed.get(name)
-        if listed is not None:
-            schema = listed.tool.output_schema
-            if schema is not None and self._holds(listed):
-                is_there = value.has_structured_content
-                self._checks.check_output(name, schema, value.structured_content, is_there=is_there)
-        return value
 
 
 class Tools(McpFeature):
