@@ -127,6 +127,35 @@ class Call(Future[Any]):
         "written_at",
     )
 
+    owner: Owner
+
+    link: Link | None
+    """Where it was written last."""
+
+    request_id: RequestId | None
+    """As what it was written there."""
+
+    queued: bool
+    """Whether it stands in the outbox, which it leaves after its last byte was written."""
+
+    drained: bool
+    """Whether it was written from the outbox, so that it counts in the drain window."""
+
+    queued_at: float | None
+    """``time.monotonic`` of when it was queued first."""
+
+    written_at: float | None
+    """``time.monotonic`` of when it was last about to be written."""
+
+    replays: int
+    """How often it was to be sent again."""
+
+    cut_short: int
+    """How often a link was lost in the middle of its frame."""
+
+    history: list[tuple[float, str]]
+    """What happened to it: (``time.monotonic``, word), oldest first."""
+
     entry: Entry | None = None
     """Its place in the journal; None while it has none."""
 
@@ -173,9 +202,8 @@ class Call(Future[Any]):
         # What Future.__init__ sets, but for the condition; a test holds the two together.
         self._condition = CallCondition()  # type: ignore[assignment]
         self._state = PENDING
-        self._result: Any = None
-        self._exception: BaseException | None = None
-        self._waiters: list[Any] = []
+        self._result = self._exception = None
+        self._waiters = []
         self._done_callbacks: list[Callable[[Future[Any]], object]] = []
         self._keeper = keeper
         self.sequence = next(_sequence)
@@ -197,21 +225,12 @@ class Call(Future[Any]):
         self.answer_limit = answer_limit
         self.deadline = limit
         self.created_at = time.monotonic()
-        self.queued_at: float | None = None
-        self.written_at: float | None = None
-        self.replays = 0
-        self.cut_short = 0
-        """How often a link was lost in the middle of its frame."""
+        self.queued_at = self.written_at = None
+        self.replays = self.cut_short = 0
         self.owner = Owner.CALLER
-        self.queued = False
-        """Whether it stands in the outbox, which it leaves after its last byte was written."""
-        self.drained = False
-        """Whether it was written from the outbox, so that it counts in the drain window."""
-        self._rung = False
-        self.link: Link | None = None
-        self.request_id: RequestId | None = None
-        self.history: list[tuple[float, str]] = []
-        """What happened to it: (``time.monotonic``, word), oldest first."""
+        self.queued = self.drained = self._rung = False
+        self.link = self.request_id = None
+        self.history = []
 
     @property
     def call_id(self) -> str:

@@ -74,7 +74,7 @@ def run_uninterrupted(act: Callable[[], Outcome]) -> Outcome:
         start_worker(DECISION_THREAD, run)
     except RuntimeError:  # No thread is to be had, as at the exit of the interpreter.
         return act()
-    except BaseException as interrupt:
+    except BaseException as interrupt:  # whatever a signal handler may raise
         if outcome.cancel():
             raise  # It has not begun, and now never will.
         interrupts.append(interrupt)

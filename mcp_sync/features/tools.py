@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
@@ -153,15 +153,14 @@ class Tools(McpFeature):
         Args:
             name: the tool's name.
             arguments: what it is given; None gives nothing.
-            timeout: seconds for everything, also for a person whom a handler asks meanwhile; None
-                sets no limit; not given, ``request_timeout`` holds.
+            timeout: seconds for everything, also for a person whom a handler asks; None sets no
+                limit; not given, ``request_timeout`` holds.
             on_progress: called with progress, total and message on the thread ``mcp-events``; of
-                reports that wait for their turn the last counts, and a call that is sent again
-                begins anew. None asks for no reports.
+                reports that wait the last counts, and a call that is sent again begins anew. None
+                asks for none.
             progress: True asks for reports and draws a bar of them (extra ``notebook``).
             raise_on_error: True raises MCPToolError when the tool says that it failed.
-            idempotent: True when a second execution does no harm, so that the call may be sent
-                again after a lost link; None leaves it to ``trust_tool_hints``.
+            idempotent: True lets it be sent again after a lost link; None lets a trusted hint.
             offline: what to do without a ready link: "wait" within the timeout, "raise" at once,
                 or "queue" the call and return at once.
             meta: more for ``_meta``; None for nothing.
@@ -172,8 +171,8 @@ class Tools(McpFeature):
 
         Returns:
             The result; with ``offline="queue"`` and no ready link an ``OfflineResponse``. Its
-            structured content was held against the output schema, where the tool was listed on
-            this link, did not change since, and the extra ``schema`` is installed.
+            structured content was held against the schema of the tool, if that was listed on this
+            link and did not change since (extra ``schema``).
 
         Raises:
             MCPToolError: the tool failed, with ``raise_on_error``.
@@ -188,20 +187,24 @@ class Tools(McpFeature):
             spec |= self._renewal(timeout, max_total_timeout)
         if validate_arguments:
             self._validate(name, arguments, spec, timeout, offline)
-        order = ("tools/call", params, spec, timeout, offline, idempotent)
-        answer: CallToolResult | OfflineResponse[CallToolResult]
+        perform = partial(self._perform, "tools/call", params, spec, timeout, offline, idempotent)
         if progress or on_progress is not None:
-            bar = _show_bar(name, on_progress) if progress else None
-            spec["on_progress"] = on_progress if bar is None else bar
-            answer = self._reported(order, bar)
-        else:
-            answer = self._perform(*order)
+            perform = partial(self._report, perform, spec, on_progress, name if progress else None)
+        answer: CallToolResult | OfflineResponse[CallToolResult] = perform()
         return answer
 
-    def _reported(self, order: tuple[Any, ...], bar: ProgressBar | None) -> Any:
+    def _report(
+        self,
+        perform: Callable[[], Any],
+        spec: dict[str, Any],
+        on_progress: ProgressHandler | None,
+        bar_name: str | None,
+    ) -> Any:
         """Call a tool and wait, at the end for the last report of its progress, too."""
+        bar = None if bar_name is None else _show_bar(bar_name, on_progress)
+        spec["on_progress"] = on_progress if bar is None else bar
         try:
-            answer = self._perform(*order)
+            answer = perform()
             self._dispatcher().catch_up(Deadline(_REPORT_SECONDS))
         finally:
             if bar is not None:

@@ -50,8 +50,15 @@ class Told:
         return self.inbox.wait_for(lambda items: items[-1:] == [report])
 
 
-def submit(client: MCPClient, told: Any, timeout: float = PATIENCE, **spec: Any) -> Call:
-    return client._submit("tools/call", {"name": "t"}, timeout=timeout, on_progress=told, **spec)
+def submit(
+    client: MCPClient,
+    told: Any,
+    timeout: float = PATIENCE,
+    idempotent: bool | None = None,
+    **spec: Any,
+) -> Call:
+    spec["on_progress"] = told
+    return client._submit("tools/call", {"name": "t"}, spec, timeout, idempotent)
 
 
 def token_of(request: dict[str, Any]) -> Any:
@@ -92,7 +99,7 @@ def test_each_call_gets_its_own_progress(client: MCPClient, line: Line) -> None:
 
 def test_the_callers_own_meta_stands_beside_the_token(client: MCPClient, line: Line) -> None:
     params = {"name": "t", "_meta": {"mine": 1}}
-    call = client._submit("tools/call", params, timeout=PATIENCE, on_progress=Told())
+    call = client._submit("tools/call", params, {"on_progress": Told()}, PATIENCE)
     meta = line.request("tools/call")["params"]["_meta"]
     assert meta["mine"] == 1
     assert meta["progressToken"] == call.request_id
@@ -296,7 +303,7 @@ def test_progress_renews_a_deadline_and_without_it_the_call_ends(
     def call() -> None:
         make = client._perform if blocking else client._submit
         try:
-            made = make("tools/call", {}, timeout=PATIENCE, on_progress=Told(), **spec)
+            made = make("tools/call", {}, {"on_progress": Told(), **spec}, PATIENCE)
             outcome.append(made if blocking else made.result(PATIENCE))
         except MCPTimeoutError as error:
             outcome.append(error)

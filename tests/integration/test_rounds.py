@@ -82,7 +82,7 @@ def handle(client: MCPClient, method: str, handler: Any) -> None:
 
 
 def submit(client: MCPClient, timeout: float = PATIENCE, method: str = "tools/call") -> Call:
-    return client._submit(method, TOOL, timeout=timeout, interactive=True)
+    return client._submit(method, TOOL, {"interactive": True}, timeout)
 
 
 def own(request: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def test_a_blocking_call_goes_through_its_rounds_too(client: MCPClient, line: Li
         line.answer(line.request("tools/call"), DONE)
 
     def call() -> None:
-        result = client._perform("tools/call", TOOL, timeout=PATIENCE, interactive=True)
+        result = client._perform("tools/call", TOOL, {"interactive": True}, PATIENCE)
         assert result == DONE
 
     in_threads([serve, call])
@@ -350,7 +350,7 @@ def test_a_blocking_one_times_out(client: MCPClient, line: Line, person: Person)
 
     def call() -> None:
         with pytest.raises(MCPTimeoutError):
-            client._perform("tools/call", TOOL, timeout=200 * MS, interactive=True)
+            client._perform("tools/call", TOOL, {"interactive": True}, 200 * MS)
 
     in_threads([serve, call])
     assert is_over(client, line, person)

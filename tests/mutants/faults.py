@@ -50,13 +50,12 @@ FAULTS = (
             Change(
                 "client_calls.py",
                 "OfflineResponse[dict[str, Any]] = self._perform(\n"
-                "            method, params, timeout=timeout, "
-                "offline=offline, idempotent=idempotent\n"
+                "            method, params, {}, timeout, offline, idempotent\n"
                 "        )\n"
                 "        return result\n",
                 "Any\n"
                 "        try:\n"
-                "            result = self._perform(method, params, timeout=timeout)\n"
+                "            result = self._perform(method, params, {}, timeout)\n"
                 "        except Exception:\n"
                 '            return {"session_id": "offline_1", "status": "queued"}\n'
                 "        return result\n",
