@@ -15,8 +15,10 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
+from mcp_sync import MCPError
 from mcp_sync.cli import exits
 from mcp_sync.cli.output import complain, speak_plainly
 from mcp_sync.cli.parser import make_parser
@@ -36,24 +38,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     speak_plainly()
     try:
-        try:
-            options = make_parser().parse_args(argv)
-        except SystemExit as stop:  # the parser has said everything
-            code = cast("int", stop.code)
-        else:
-            with _logging(options.debug, options.quiet):
-                code = _run(options)
+        code = _parse_and_run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        if not _is_closed(error):
+        if not _is_of_output(error):
             raise
-        _let_go_of_output()
-        return exits.CLOSED_PIPE
+        code = _end_without_output(error)
+    _let_go_of_lost_outputs()
     return code
 
 
+def _parse_and_run(argv: Sequence[str] | None) -> int:
+    try:
+        options = make_parser().parse_args(argv)
+    except SystemExit as stop:  # the parser has said everything
+        return cast("int", stop.code)
+    with _logging(options.debug, options.quiet):
+        return _run(options)
+
+
 def _run(options: Namespace) -> int:
+    """Run a command; of its errors those of the output alone are raised."""
     try:
         command = pkgutil.resolve_name(options.command)
         return cast("int", command(options))
@@ -61,7 +67,7 @@ def _run(options: Namespace) -> int:
         complain("interrupted")
         return exits.INTERRUPTED
     except Exception as error:  # whatever it was, the user gets a sentence of it, if there is one
-        if isinstance(error, OSError) and _is_closed(error):
+        if _is_of_output(error):
             raise
         if options.debug:
             traceback.print_exception(error)
@@ -95,20 +101,30 @@ def _logging(debug: bool, quiet: bool) -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-def _is_closed(error: OSError) -> bool:
-    """Whether nobody reads the output any more: a pipe was closed, or a terminal is gone."""
-    gone = error.errno == errno.EIO and error.filename is None
-    return isinstance(error, BrokenPipeError) or gone
+def _is_of_output(error: Exception) -> bool:
+    """Whether an output cannot be written: the library's errors are its own, those of files named.
+
+    A pipe was closed, a terminal is gone, a disk is full.
+    """
+    if not isinstance(error, OSError) or isinstance(error, MCPError):
+        return False
+    return error.errno is not None and error.filename is None
 
 
-def _let_go_of_output() -> None:
-    # Or the interpreter would flush it once more at exit, and complain.
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            try:
+def _end_without_output(error: OSError) -> int:
+    """Say what became of the output, where anybody is left to be told; gives the exit code."""
+    if error.errno in (errno.EPIPE, errno.EIO):
+        return exits.CLOSED_PIPE
+    complain(f"cannot write the output: {error.strerror}")
+    return exits.FAILED
+
+
+def _let_go_of_lost_outputs() -> None:
+    # Or the interpreter would flush them once more at exit, and complain.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
                 stream.flush()
-            except OSError:
-                os.dup2(sink, stream.fileno())
-    finally:
-        os.close(sink)
+        except OSError:
+            with Path(os.devnull).open("wb") as sink:
+                os.dup2(sink.fileno(), stream.fileno())
