@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,7 @@ class Server:
     Args:
         settings: ``empty``: it has nothing; ``bare``: it knows no method but the handshake;
             ``diary``: a file for the notifications that it gets, a line each; ``dies_at``: the
-            number of the ping that ends it without an answer.
+            number of the ping that ends it without an answer; ``pid``: a file for its own.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -91,6 +93,8 @@ class Server:
         sys.stdout.flush()
 
     def serve(self) -> None:
+        if "pid" in self.settings:
+            Path(self.settings["pid"]).write_text(str(os.getpid()))
         for line in sys.stdin:
             message = json.loads(line)
             if "id" not in message:
@@ -158,6 +162,8 @@ class Server:
             self.send(method="notifications/progress", params={"progressToken": token, **report})
         if params.get("arguments", {}).get("for_ever"):
             return None
+        while params.get("arguments", {}).get("deaf"):
+            signal.pause()
         return {"content": [text("done")]}
 
     def on_resources_list(self, params: dict[str, Any]) -> dict[str, Any]:

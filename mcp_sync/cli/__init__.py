@@ -20,6 +20,7 @@ from typing import cast
 
 from mcp_sync import MCPError
 from mcp_sync.cli import exits
+from mcp_sync.cli.interrupts import Interrupts
 from mcp_sync.cli.output import complain, speak_plainly
 from mcp_sync.cli.parser import make_parser
 from mcp_sync.log_setup import EnvironmentHandler
@@ -28,7 +29,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Run one command, on the main thread, which alone hears signals.
 
     Args:
         argv: the command line without the program's name; None for this process's own.
@@ -61,11 +62,14 @@ def _parse_and_run(argv: Sequence[str] | None) -> int:
 def _run(options: Namespace) -> int:
     """Run a command; of its errors those of the output alone are raised."""
     try:
-        command = pkgutil.resolve_name(options.command)
-        return cast("int", command(options))
+        with Interrupts() as options.interrupts:
+            command = pkgutil.resolve_name(options.command)
+            return cast("int", command(options))
     except KeyboardInterrupt:
         complain("interrupted")
         return exits.INTERRUPTED
+    except SystemExit as end:  # SIGTERM or SIGHUP: whoever sent it knows
+        return cast("int", end.code)
     except Exception as error:  # whatever it was, the user gets a sentence of it, if there is one
         if _is_of_output(error):
             raise

@@ -78,7 +78,8 @@ def run(options: Namespace) -> int:
     """Play the demo.
 
     Args:
-        options: ``json``: the proof on standard output, and the story on standard error.
+        options: ``json``: the proof on standard output, and the story on standard error;
+            ``interrupts``: what has signals unwind it.
 
     Returns:
         0 when everything that it promises held, else 1.
@@ -88,7 +89,7 @@ def run(options: Namespace) -> int:
     deadline = Deadline(_TIME_LIMIT)
     print(_TITLE, file=story)
     try:
-        with Interrupts() as interrupts, _stage(narrator, interrupts, deadline) as stage:
+        with _stage(narrator, options.interrupts, deadline) as stage:
             proof = _play(stage)
     except BrokenPipeError:
         raise

@@ -71,8 +71,10 @@ exit codes:
   3    the server cannot be reached, or refused the connection
   4    health: the server is not healthy; ping: answers were lost
   5    call: the tool ran and says that it failed
+  129  ended by SIGHUP: its terminal was closed
   130  interrupted with Ctrl-C
-  141  nobody reads the output any more"""
+  141  nobody reads the output any more
+  143  ended by SIGTERM"""
 """The codes, as the help shows them."""
 
 _SERVE_HINT: Final = "`mcp-sync serve` starts a server on this machine; --url names another one"

@@ -17,7 +17,8 @@ class Interrupts:
     """Has Ctrl-C, SIGTERM and SIGHUP raise, the first of them once and the others not at all.
 
     A context manager, for the main thread. SIGINT raises ``KeyboardInterrupt``, the others
-    ``SystemExit`` with 128 and the signal's number, as shells count them.
+    ``SystemExit`` with 128 and the signal's number, as shells count them. What is ignored to
+    begin with stays so: ``nohup`` asks for that.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,8 @@ class Interrupts:
         self._pending: int | None = None
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._end) for number in _SIGNALS}
+        heard = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._end) for number in heard}
         return self
 
     def __exit__(

@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol
 from mcp_sync import MCPClient
 from mcp_sync.cli.connecting import make_client
 from mcp_sync.cli.exits import OK, BadInput
-from mcp_sync.cli.interrupts import Interrupts
 from mcp_sync.cli.output import is_terminal
 from mcp_sync.cli.pauses import Bell, wait
 from mcp_sync.cli.watch_pulse import Pulse
@@ -58,7 +57,6 @@ def run(options: Namespace) -> int:
     client = make_client(MCPClient, options, _MANNER)
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Interrupts(),
         _screen(options) as screen,
         Bell() as bell,
         _keys() as keys,

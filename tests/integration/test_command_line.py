@@ -137,6 +137,31 @@ def test_ctrl_c_cancels_the_call_at_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_the_server_that_was_started_too(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    pid = tmp_path / "pid"
+    child = subprocess.Popen(
+        [*COMMAND, "call", "climate", "deaf=true", "steps=1", "--stdio", cli_line(pid=str(pid))],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=without_settings(),
+        text=True,
+    )
+    with child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == "100% year 1\n"
+        child.send_signal(number)
+        _, err = child.communicate(timeout=PATIENCE)
+    assert child.returncode == code
+    assert err.splitlines() == (["mcp-sync: interrupted"] if code == 130 else [])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
     ("command", "first", "last"),
     [("ping", "1: ", "\nmin "), ("watch", "", "")],
 )

@@ -47,6 +47,16 @@ def test_what_held_before_holds_again() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_what_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def signal_while_held(number: signal.Signals, steps: list[str]) -> None:
     with Interrupts() as interrupts:
         with interrupts.held():

@@ -75,7 +75,7 @@ def test_every_command_that_prints_anything_can_print_json(
 def test_the_help_lists_the_exit_codes(run: Run) -> None:
     out = run("--help").out
     listed = [line.split()[0] for line in out.partition("exit codes:")[2].splitlines() if line]
-    assert listed == ["0", "1", "2", "3", "4", "5", "130", "141"]
+    assert listed == ["0", "1", "2", "3", "4", "5", "129", "130", "141", "143"]
 
 
 def test_the_help_says_that_the_pdf_is_on_the_server(run: Run) -> None:
