@@ -14,7 +14,7 @@ from mcp_sync.cli.connecting import connect, make_client
 from mcp_sync.cli.exits import OK, UNHEALTHY
 from mcp_sync.cli.output import print_json, printable
 from mcp_sync.cli.pauses import wait
-from mcp_sync.connection.windows import percentile
+from mcp_sync.cli.round_trips import figures
 
 __all__ = ["Tally", "run"]
 
@@ -34,31 +34,22 @@ class Tally:
         """How many had no answer."""
         return self.round_trips.count(None)
 
-    def figures(self) -> dict[str, float | None]:
-        """Seconds by the names of what they are; None where no answer came."""
-        answered = sorted(one for one in self.round_trips if one is not None)
-        return {
-            "min": percentile(answered, 0.0),
-            "avg": sum(answered) / len(answered) if answered else None,
-            "p50": percentile(answered, 0.5),
-            "p99": percentile(answered, 0.99),
-            "max": percentile(answered, 1.0),
-        }
-
     def as_dict(self, url: str) -> dict[str, Any]:
         """All of it, for JSON."""
         made = len(self.round_trips)
+        trips = self.round_trips
         counts = {"url": url, "pings": made, "answers": made - self.lost}
         share = self.lost / made if made else None
-        return {**counts, "loss": share, **self.figures(), "round_trips": self.round_trips}
+        return {**counts, "loss": share, **figures(trips), "round_trips": trips}
 
     def lines(self, url: str) -> list[str]:
         """All of it, for people."""
         made = len(self.round_trips)
         share = f"{self.lost / made:.0%}" if made else "none"
         lines = [f"--- {url} ---", f"{made} sent, {made - self.lost} answered, {share} lost"]
-        figures = [f"{name} {value * 1000:.2f}" for name, value in self.figures().items() if value]
-        return [*lines, f"{'  '.join(figures)} ms"] if figures else lines
+        found = figures(self.round_trips).items()
+        told = [f"{name} {value * 1000:.2f}" for name, value in found if value]
+        return [*lines, f"{'  '.join(told)} ms"] if told else lines
 
 
 def run(options: Namespace) -> int:

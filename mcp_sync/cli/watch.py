@@ -32,6 +32,9 @@ _MANNER: Final[Mapping[str, Any]] = {
 }
 """Somebody watches for the server's return."""
 
+_STILLNESS: Final = 0.05
+"""Seconds without drawing after a ping, unless its answer comes before."""
+
 
 class _Screen(Protocol):
     """Where it is shown."""
@@ -72,8 +75,9 @@ def _watch(
 ) -> None:
     keyboard = _Keyboard(keys)
     for number in itertools.count(1):
-        pulse.beat()
         due = Deadline(options.interval)
+        # Drawing would hold up the answer that comes meanwhile, and count as its latency.
+        pulse.beat(min(_STILLNESS, options.interval / 2))
         while not due.is_over():
             pulse.check()
             screen.show(pulse, beat=False)

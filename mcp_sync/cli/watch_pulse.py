@@ -22,7 +22,7 @@ _KEPT_NEWS: Final = 100
 
 
 class Pulse:
-    """Pings without ever waiting for an answer. One thread uses it.
+    """Pings, and hardly waits for an answer. One thread uses it.
 
     Args:
         client: a client that is not yet open; its owner opens and closes it.
@@ -36,6 +36,7 @@ class Pulse:
         self._changed = changed
         self._news: deque[News] = deque(maxlen=_KEPT_NEWS)
         self._untold: deque[News] = deque()
+        self._landed: deque[float | None] = deque()
         self._trips: deque[float | None] = deque(maxlen=_KEPT_TRIPS)
         self._lost = 0
         self._refusal: str | None = None
@@ -45,8 +46,12 @@ class Pulse:
         for name in EVENT_NAMES:
             client.on(name, self._hear)
 
-    def beat(self) -> None:
-        """Send a ping; while the server is away, it waits in the queue like any call."""
+    def beat(self, patience: float) -> None:
+        """Send a ping; while the server is away, it waits in the queue like any call.
+
+        Args:
+            patience: seconds to wait for the answer; one that comes later is taken later.
+        """
         version = self._client.get_client_info().protocol_version
         if version is not None:
             self._method = "server/discover" if version in MODERN_VERSIONS else "ping"
@@ -59,21 +64,29 @@ class Pulse:
         try:
             call = self._client.submit(self._method, {}, timeout=self._timeout, idempotent=True)
         except MCPError:
-            self._settle(None)
+            self._land(None)
             return
+        with contextlib.suppress(TimeoutError):
+            call.exception(patience)
         call.add_done_callback(lambda done: self._take(done, began))
 
     def _take(self, done: Future[Any], began: float) -> None:
-        """Take what came of a ping; on the thread of events."""
+        """Take what came of a ping; on the thread of events where nobody waited for it."""
+        now = time.monotonic()
         error = None if done.cancelled() else done.exception()
         answered = not done.cancelled() and (error is None or isinstance(error, MCPResponseError))
-        self._settle(time.monotonic() - began if answered else None)
+        self._land(now - began if answered else None)
 
-    def _settle(self, trip: float | None) -> None:
-        self._trips.append(trip)
-        self._lost += trip is None
-        self._done += 1
+    def _land(self, trip: float | None) -> None:
+        self._landed.append(trip)
         self._changed()
+
+    def _count_landed(self) -> None:
+        for _ in range(len(self._landed)):
+            trip = self._landed.popleft()
+            self._trips.append(trip)
+            self._lost += trip is None
+            self._done += 1
 
     def _hear(self, event: ConnectionEvent) -> None:
         """Take an event; on the thread of events."""
@@ -99,6 +112,7 @@ class Pulse:
 
     def view(self) -> View:
         """What there is to show now."""
+        self._count_landed()
         info = self._client.get_client_info()
         if info.server is not None:
             about = f"{info.server.name} {info.server.version}"
@@ -110,7 +124,7 @@ class Pulse:
             statistics=self._client.get_connection_stats(),
             news=tuple(self._news.copy()),
             flights=tuple(self._flight(call, now) for call in self._client.pending_requests()),
-            round_trips=tuple(self._trips.copy()),
+            round_trips=tuple(self._trips),
             pings=self._done,
             lost=self._lost,
         )

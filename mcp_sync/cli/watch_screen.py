@@ -17,6 +17,7 @@ from rich.text import Text
 
 from mcp_sync import ConnectionState
 from mcp_sync.cli.output import printable
+from mcp_sync.cli.round_trips import figures
 from mcp_sync.cli.watch_pulse import Pulse
 from mcp_sync.cli.watch_view import View, clock, sparkline
 
@@ -133,10 +134,11 @@ def _queue(view: View) -> str:
 
 
 def _figures(view: View) -> str:
-    found = view.statistics.latency
-    if found.p50 is None or found.p99 is None or found.max is None:
-        return "no answer yet"
     last = view.round_trips[-1] if view.round_trips else None
-    now = "" if last is None else f"last {last * 1000:.2f}, "
-    half, most, slowest = (value * 1000 for value in (found.p50, found.p99, found.max))
-    return f"{now}p50 {half:.2f}, p99 {most:.2f}, max {slowest:.2f} ms"
+    found = {"last": last, **figures(view.round_trips)}
+    told = [
+        f"{name} {value * 1000:.2f}"
+        for name in ("last", "p50", "p99", "max")
+        if (value := found[name]) is not None
+    ]
+    return f"{', '.join(told)} ms" if told else "no answer yet"

@@ -40,7 +40,7 @@ def view(**changes: Any) -> View:
             count=1, recent=(LossRecord(at=40.0, cause="reset", close_code=1006),)
         ),
         calls=CallStatistics(pending=1),
-        latency=LatencyStatistics(samples=2, p50=0.001, p90=0.002, p99=0.002, max=0.002),
+        latency=LatencyStatistics(samples=3, p50=0.002, p90=0.9, p99=0.9, max=0.9),  # handshake
         queue=QueueStatistics(size=2, bytes=80, high_water=7, oldest_age=3.2),
     )
     facts: dict[str, Any] = {
@@ -164,16 +164,27 @@ def test_pings_wait_in_the_queue_while_the_server_is_away_and_are_lost_in_time()
         pulse = Pulse(client, 300 * MS, bell.ring)
         with client:
             assert client.wait_until_ready(10_000 * MS)
-            pulse.beat()
+            pulse.beat(0.0)
             until(bell, lambda: pulse.view().pings == 1)
             server.stop()
             until(bell, lambda: "disconnected" in [one.name for one in pulse.view().news])
-            pulse.beat()
+            pulse.beat(0.0)
             found = pulse.view()
             assert [one.method for one in found.flights] == ["ping"]
             assert found.statistics.queue.size == 1
             assert (found.server or "").startswith("mcp-sync-embedded ")
             until(bell, lambda: pulse.view().lost == 1)
+
+
+def test_a_ping_that_is_answered_soon_is_over_before_anything_is_drawn() -> None:
+    with EmbeddedServer() as server, Bell() as bell:
+        client = MCPClient(server.url)
+        pulse = Pulse(client, 10_000 * MS, bell.ring)
+        with client:
+            pulse.beat(10_000 * MS)
+            found = pulse.view()
+    assert (found.pings, found.lost) == (1, 0)
+    assert found.flights == ()
 
 
 def test_a_bell_ends_a_wait_and_is_heard_once() -> None:
