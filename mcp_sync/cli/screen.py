@@ -14,7 +14,7 @@ from typing import Protocol, TextIO
 
 from mcp_sync.cli.output import is_terminal, line_width, printable, table
 
-__all__ = ["Reporter", "find_pretty", "progress_reporter", "show_table"]
+__all__ = ["Reporter", "can_draw", "find_pretty", "progress_reporter", "show_table"]
 
 
 class Reporter(Protocol):
@@ -27,6 +27,11 @@ class Reporter(Protocol):
         """Show no more."""
 
 
+def can_draw(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal that can do more than show text, line after line."""
+    return is_terminal(stream) and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 def find_pretty(stream: TextIO | None) -> ModuleType | None:
     """The room that draws with ``rich``; None for a stream that is to have plain text.
 
@@ -34,10 +39,9 @@ def find_pretty(stream: TextIO | None) -> ModuleType | None:
         stream: standard output or standard error.
 
     Returns:
-        ``mcp_sync.cli.pretty``, where the stream is a terminal that can do more than text and
-        ``rich`` is installed.
+        ``mcp_sync.cli.pretty``, where the stream can be drawn on and ``rich`` is installed.
     """
-    if not is_terminal(stream) or os.environ.get("TERM") == "dumb":
+    if not can_draw(stream):
         return None
     try:
         from mcp_sync.cli import pretty  # noqa: PLC0415 - it imports rich, an extra

@@ -1,6 +1,7 @@
 """`mcp-sync watch`: a client of its own that pings a server, and everything it sees meanwhile.
 
-A screen on a terminal (extra ``cli``), lines in a pipe, JSON lines with ``--json``.
+A screen on a terminal (extra ``cli``), lines in a pipe or on a terminal that cannot be drawn on,
+JSON lines with ``--json``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mcp_sync.cli.connecting import make_client
 from mcp_sync.cli.exits import OK, BadInput
 from mcp_sync.cli.output import is_terminal
 from mcp_sync.cli.pauses import Bell, wait
+from mcp_sync.cli.screen import can_draw
 from mcp_sync.cli.watch_pulse import Pulse
 from mcp_sync.cli.watch_view import news_line
 from mcp_sync.deadline import Deadline
@@ -55,6 +57,7 @@ def run(options: Namespace) -> int:
 
     Raises:
         Unreachable: the server refused for good.
+        OSError: the terminal is gone.
         BadInput: standard output is a terminal and ``rich`` is not installed.
     """
     client = make_client(MCPClient, options, _MANNER)
@@ -110,7 +113,7 @@ class _Keyboard:
 def _screen(options: Namespace) -> Iterator[_Screen]:
     if options.json:
         yield _JsonLines()
-    elif not is_terminal(sys.stdout):
+    elif not can_draw(sys.stdout):
         yield _Lines()
     else:
         try:
@@ -161,4 +164,5 @@ def _keys() -> Iterator[tuple[int, ...]]:
     try:
         yield (keyboard,)
     finally:
-        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, before)

@@ -6,6 +6,9 @@ Whatever a server says is shown as text: neither markup nor control characters o
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from types import TracebackType
 from typing import Final, Self
 
@@ -16,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mcp_sync import ConnectionState
-from mcp_sync.cli.output import printable
+from mcp_sync.cli.output import is_terminal, printable
 from mcp_sync.cli.round_trips import figures
 from mcp_sync.cli.watch_pulse import Pulse
 from mcp_sync.cli.watch_view import View, clock, sparkline
@@ -63,7 +66,13 @@ class Screen:
         self._live.stop()
 
     def show(self, pulse: Pulse, *, beat: bool) -> None:
-        """Draw what there is, on a beat or not."""
+        """Draw what there is, on a beat or not.
+
+        Raises:
+            OSError: the terminal is gone, on which ``rich`` would draw nothing and say nothing.
+        """
+        if not is_terminal(sys.stdout):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         encoding = (self._console.encoding or "").lower()
         shown = draw(pulse.view(), self._console.width, ascii_only=not encoding.startswith("utf"))
         self._live.update(shown, refresh=True)

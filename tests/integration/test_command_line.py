@@ -1,44 +1,28 @@
-"""The command line as processes: terminals, signals, closed outputs, and the page's transcripts."""
+"""The command line as processes: signals, closed outputs, and the page's transcripts."""
 
 from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import shlex
 import signal
 import subprocess
-import sys
-import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from house import PROJECT
 from mcp_sync.cli import main
-from mcp_sync.deadline import Deadline
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from peers_cli import cli_command, cli_line
 from scenes import nobody_listening
-from timing import MS
-
-COMMAND = [sys.executable, "-m", "mcp_sync"]
-
-PATIENCE = 20_000 * MS
-"""A process takes a while to start on a busy machine."""
+from terminals import COMMAND, PATIENCE, without_settings
 
 PAGE = PROJECT / "docs" / "command-line.md"
 
 RECORDING = "MCP_SYNC_RECORD" in os.environ
 """Whether the page is to be written anew instead of being held to what the commands print."""
-
-
-def without_settings() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MCP_SYNC_")}
-    return {**kept, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -50,70 +34,6 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         env=without_settings(),
         text=True,
     )
-
-
-class Terminal:
-    """A terminal with a command in it, as somebody in front of it has them."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.master, slave = pty.openpty()
-        self.before = termios.tcgetattr(slave)
-        self.seen = b""
-        self.child = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=without_settings(),
-            start_new_session=True,
-        )
-        self.slave = slave
-
-    def wait_for(self, text: bytes) -> None:
-        deadline = Deadline(PATIENCE)
-        while text not in self.seen:
-            assert select.select([self.master], [], [], deadline.remaining())[0], self.seen
-            self.seen += os.read(self.master, 65536)
-
-    def type(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def end(self) -> int:
-        """Read to the end of the process; a terminal that nobody reads would block it."""
-        deadline = Deadline(PATIENCE)
-        while self.child.poll() is None and not deadline.is_over():
-            if select.select([self.master], [], [], 0.05)[0]:
-                self.seen += os.read(self.master, 65536)
-        while select.select([self.master], [], [], 0)[0]:
-            self.seen += os.read(self.master, 65536)
-        return self.child.wait(0)
-
-    def close(self) -> None:
-        self.child.kill()
-        self.child.wait()
-        for end in (self.master, self.slave):
-            os.close(end)
-
-
-@pytest.fixture
-def watching() -> Iterator[Terminal]:
-    terminal = Terminal("watch", "-i", "0.2", "--stdio", cli_line())
-    try:
-        yield terminal
-    finally:
-        terminal.close()
-
-
-def test_the_live_screen_shows_the_server_and_ends_with_q(watching: Terminal) -> None:
-    watching.wait_for(b"weather 1.0")
-    watching.wait_for(b"p99")
-    assert termios.tcgetattr(watching.slave)[3] & termios.ICANON == 0
-    watching.type(b"q")
-    assert watching.end() == 0
-    assert b"\x1b[?1049h" in watching.seen
-    assert watching.seen.rindex(b"\x1b[?1049l") > watching.seen.rindex(b"weather 1.0")
-    assert b"Traceback" not in watching.seen
-    assert termios.tcgetattr(watching.slave) == watching.before
 
 
 def test_ctrl_c_cancels_the_call_at_the_server(tmp_path: Path) -> None:
@@ -173,24 +93,6 @@ def test_ctrl_c_is_the_ordinary_end_of_what_has_none(command: str, first: str, l
         out, err = child.communicate(timeout=PATIENCE)
     assert (child.returncode, err) == (0, "")
     assert last in out
-
-
-def test_a_terminal_that_is_gone_ends_a_command_quietly() -> None:
-    master, slave = pty.openpty()
-    os.close(master)
-    try:
-        done = subprocess.run(
-            [*COMMAND, "tools", "--stdio", cli_line()],
-            stdin=subprocess.DEVNULL,
-            stdout=slave,
-            stderr=subprocess.PIPE,
-            env=without_settings(),
-            timeout=PATIENCE,
-            check=False,
-        )
-    finally:
-        os.close(slave)
-    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_closed_pipe_ends_what_goes_on_for_ever_quietly() -> None:
