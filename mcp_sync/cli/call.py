@@ -29,6 +29,7 @@ def run(options: Namespace) -> int:
 
     Raises:
         BadInput: the arguments cannot be read; nothing was sent.
+        Failed: the answer is printed, because it cannot be saved.
     """
     arguments, store = _arguments(options), open_store(options)
     with connected(MCPClient, options) as (client, deadline):
@@ -39,8 +40,8 @@ def run(options: Namespace) -> int:
         show_result(result, store)
     if result.is_error:
         complain(f"the tool {options.name} says that it failed")
-        return TOOL_FAILED
-    return OK
+    store.check()
+    return TOOL_FAILED if result.is_error else OK
 
 
 def _arguments(options: Namespace) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from argparse import Namespace
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from mcp_sync import (
     TextContent,
     TextResourceContents,
 )
-from mcp_sync.cli.exits import BadInput
+from mcp_sync.cli.exits import BadInput, Failed
 from mcp_sync.cli.output import print_json, print_text
 
 __all__ = ["Piece", "Store", "open_store", "show_pieces", "show_result", "text_of"]
@@ -41,6 +42,7 @@ class Store:
     def __init__(self, path: str | None) -> None:
         self._path = None if path is None else Path(path)
         self._count = 0
+        self._fault: str | None = None
         if self._path is not None and (self._path.is_dir() or not self._path.parent.is_dir()):
             raise BadInput(f"--output {path} is no file that could be written")
 
@@ -49,11 +51,11 @@ class Store:
         """Whether anything is to be saved."""
         return self._path is not None
 
-    def save(self, data: bytes) -> str:
-        """Save bytes, the second ones beside the first; gives the file's name.
+    def save(self, data: bytes) -> str | None:
+        """Save bytes, the second ones beside the first.
 
-        Raises:
-            BadInput: the file cannot be written.
+        Returns:
+            The file's name; None where it cannot be written, of which ``check`` tells.
         """
         path = self._path
         assert path is not None
@@ -63,8 +65,18 @@ class Store:
         try:
             path.write_bytes(data)
         except OSError as error:
-            raise BadInput(f"cannot write {path}: {error.strerror}") from error
+            self._fault = f"cannot write {path}: {error.strerror}"
+            return None
         return str(path)
+
+    def check(self) -> None:
+        """See whether all was saved, once all is shown.
+
+        Raises:
+            Failed: something was not.
+        """
+        if self._fault is not None:
+            raise Failed(self._fault, "what it was to hold is printed in its place")
 
 
 def open_store(options: Namespace) -> Store:
@@ -104,21 +116,27 @@ def _repeats(block: Content, data: Any) -> bool:
 def show_pieces(pieces: Iterable[Piece], store: Store) -> None:
     """Print each piece, and save those that are no text; where all are, the text is saved.
 
+    What cannot be saved is printed: a tool has run, and must not have to run again for it.
+
     Args:
         pieces: in their order.
         store: where to save.
     """
     shown = list(pieces)
-    all_text = all(_bytes_of(piece) is None for piece in shown)
-    for piece in shown:
-        data = _bytes_of(piece)
-        note = f" saved as {store.save(data)}" if data is not None and store.is_wanted else ""
-        if not (store.is_wanted and all_text):
-            print_text(text_of(piece) + note)
-    if store.is_wanted and all_text and shown:
+    if store.is_wanted and shown and all(_bytes_of(piece) is None for piece in shown):
         text = "\n".join(map(text_of, shown))
         name = store.save(text.encode("utf-8", "surrogatepass"))
-        print_text(f"[text, {len(text)} characters] saved as {name}")
+        saved = f"[text, {len(text)} characters] saved as {name}"
+        print_text(text if name is None else saved)
+        return
+    for piece in shown:
+        data = _bytes_of(piece)
+        note = "" if data is None or not store.is_wanted else _note(data, store.save(data))
+        print_text(text_of(piece) + note)
+
+
+def _note(data: bytes, name: str | None) -> str:
+    return f":\n{base64.b64encode(data).decode()}" if name is None else f" saved as {name}"
 
 
 def text_of(piece: Piece) -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "UNHEALTHY",
     "UNREACHABLE",
     "BadInput",
+    "Failed",
     "Report",
     "Unreachable",
     "explain",
@@ -117,6 +118,19 @@ class BadInput(Exception):
         self.hint = hint
 
 
+class Failed(Exception):
+    """Something went wrong after the server did its part.
+
+    Args:
+        sentence: what went wrong.
+        hint: what became of the answer.
+    """
+
+    def __init__(self, sentence: str, hint: str) -> None:
+        super().__init__(sentence)
+        self.hint = hint
+
+
 class Unreachable(Exception):
     """There is no connection.
 
@@ -145,6 +159,8 @@ def explain(error: Exception) -> Report:
     sentence = str(error)
     if isinstance(error, BadInput):
         return Report(sentence, error.hint, BAD_INPUT)
+    if isinstance(error, Failed):
+        return Report(sentence, error.hint, FAILED)
     if isinstance(error, Unreachable):
         return Report(sentence, error.hint, UNREACHABLE)
     if isinstance(error, MCPError):

@@ -64,6 +64,9 @@ def read(options: Namespace) -> int:
 
     Returns:
         The exit code.
+
+    Raises:
+        Failed: it is printed, because it cannot be saved.
     """
     store = open_store(options)
     with connected(MCPClient, options) as (client, deadline):
@@ -72,4 +75,5 @@ def read(options: Namespace) -> int:
         print_json(result.raw)
     else:
         show_pieces(result.contents, store)
+    store.check()
     return OK

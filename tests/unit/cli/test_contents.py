@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mcp_sync import BlobResourceContents, CallToolResult, TextResourceContents
-from mcp_sync.cli.contents import Store, show_pieces, show_result, text_of
-from mcp_sync.cli.exits import BadInput
+from mcp_sync.cli.contents import Piece, Store, show_pieces, show_result, text_of
+from mcp_sync.cli.exits import BadInput, Failed
 from mcp_sync.types.content import read_block
 
 PNG = {"type": "image", "mimeType": "image/png", "data": "AAEC"}
@@ -80,6 +80,18 @@ def test_where_nothing_can_be_saved_is_bad_input(tmp_path: Path, name: str) -> N
         Store(str(tmp_path / name))
 
 
-def test_a_file_that_cannot_be_written_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="cannot write /dev/full: "):
-        show_pieces([BlobResourceContents.from_bytes("a:b", b"\0" * 100)], Store("/dev/full"))
+@pytest.mark.parametrize(
+    ("piece", "printed"),
+    [
+        (BlobResourceContents.from_bytes("a:b", b"\0\1\2"), "[bytes, 3 bytes]:\nAAEC\n"),
+        (TextResourceContents("a:b", "two\nlines"), "two\nlines\n"),
+    ],
+)
+def test_what_cannot_be_saved_is_printed_and_then_a_failure(
+    capsys: pytest.CaptureFixture[str], piece: Piece, printed: str
+) -> None:
+    store = Store("/dev/full")
+    show_pieces([piece], store)
+    assert capsys.readouterr().out == printed
+    with pytest.raises(Failed, match="cannot write /dev/full: "):
+        store.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_pictures_are_told_of_and_saved(ask: Run, tmp_path: Path) -> None:
     assert first == f"[image/png, {len(PNG)} bytes] saved as {file}"
     assert second == f"[image/png, {len(PNG)} bytes] saved as {tmp_path / 'chart-2.png'}"
     assert file.read_bytes() == PNG
+
+
+def test_an_answer_that_cannot_be_saved_is_not_lost(ask: Run) -> None:
+    done = ask("call", "echo", "--output", "/dev/full", "text=a")
+    assert (done.code, done.out) == (1, '{"text": "a"}\n')
+    assert done.err.startswith("mcp-sync: cannot write /dev/full: No space left on device\n")
+    done = ask("read", "weather://map", "--output", "/dev/full")
+    assert done.code == 1
+    assert base64.b64decode(done.out.partition("\n")[2]) == PNG
 
 
 def test_progress_is_a_line_each_on_standard_error(ask: Run) -> None:
