@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from mcp_sync import BaseClient, ClientConfig
+from mcp_sync import BaseClient, ClientConfig, CompareblocksClient
 from mcp_sync.cli.exits import BadInput, Unreachable
 from mcp_sync.deadline import Deadline
 from mcp_sync.mcp_servers_file import read_server
@@ -46,9 +46,13 @@ def make_client(
 
     Raises:
         MCPConfigurationError: the URL, a variable or the file of servers cannot work.
-        BadInput: the command cannot be taken apart, or the server's name is missing.
+        BadInput: the command cannot be taken apart, the server's name is missing, or a
+            compareblocks server is to be started.
     """
     settings = {**manner, **ClientConfig.read_env(), **_server(options)}
+    if issubclass(kind, CompareblocksClient) and settings.get("stdio") is not None:
+        sentence = "a compareblocks server listens at an address; it is no command to start"
+        raise BadInput(sentence, "name it with --url, or by an entry of a file that has a url")
     if options.protocol_version is not None:
         settings["protocol_version"] = options.protocol_version
     if options.timeout is not None:

@@ -17,11 +17,11 @@ from mcp_sync.errors import shorten
 __all__ = [
     "Parser",
     "add_command",
+    "add_compareblocks_server",
     "add_debug",
     "add_json",
     "add_server",
     "add_timeout",
-    "add_url",
     "count",
     "delay",
     "json_object",
@@ -104,24 +104,31 @@ def add_timeout(parser: argparse.ArgumentParser, default: float | None, text: st
     parser.add_argument("--timeout", metavar="S", type=seconds, default=default, help=text)
 
 
-def add_url(parser: Any) -> None:
-    """Add ``--url``."""
-    text = "where the server is (default: MCP_SYNC_SERVER_URL, or else ws://localhost:8765)"
-    parser.add_argument("--url", help=text)
-
-
 def add_server(parser: argparse.ArgumentParser) -> None:
     """Add what names a standard server, in each of the three ways, and its revision of MCP."""
-    server = parser.add_argument_group("the server")
-    which = server.add_mutually_exclusive_group()
-    add_url(which)
+    server, which = _add_address(parser)
     text = "start this command and talk to it; quoted as for a shell, though none takes part"
     which.add_argument("--stdio", metavar="CMD", help=text)
+    text = "the revision of MCP to speak and no other, such as 2025-11-25 (default: any)"
+    server.add_argument("--protocol-version", metavar="V", help=text)
+
+
+def add_compareblocks_server(parser: argparse.ArgumentParser) -> None:
+    """Add what names a compareblocks server, which is never started: it listens somewhere."""
+    _add_address(parser)
+    parser.set_defaults(stdio=None, protocol_version=None)
+
+
+def _add_address(parser: argparse.ArgumentParser) -> tuple[Any, Any]:
+    """Add what names a server of either kind; gives the group, and that of alternatives."""
+    server = parser.add_argument_group("the server")
+    which = server.add_mutually_exclusive_group()
+    text = "where the server is (default: MCP_SYNC_SERVER_URL, or else ws://localhost:8765)"
+    which.add_argument("--url", help=text)
     text = "take the server from this file, such as mcp.json of an editor or a desktop tool"
     which.add_argument("--config", metavar="FILE", help=text)
     server.add_argument("--server", metavar="NAME", help="which server of that file")
-    text = "the revision of MCP to speak and no other, such as 2025-11-25 (default: any)"
-    server.add_argument("--protocol-version", metavar="V", help=text)
+    return server, which
 
 
 def port(text: str) -> int:

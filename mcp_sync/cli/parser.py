@@ -10,11 +10,11 @@ from mcp_sync.cli import exits
 from mcp_sync.cli.grammar import (
     Parser,
     add_command,
+    add_compareblocks_server,
     add_debug,
     add_json,
     add_server,
     add_timeout,
-    add_url,
     delay,
     json_object,
     port,
@@ -126,7 +126,7 @@ def _add_submit(actions: Any) -> None:
         "--metadata", metavar="JSON", type=json_object, help="further facts, as a JSON object"
     )
     parser.add_argument("--wait", action="store_true", help="wait for the results and print them")
-    _add_compareblocks_server(parser)
+    _add_compareblocks_rest(parser)
 
 
 def _add_status(actions: Any) -> None:
@@ -137,7 +137,7 @@ def _add_status(actions: Any) -> None:
     parser.add_argument(
         "--details", action="store_true", help="add a summary of a completed session's results"
     )
-    _add_compareblocks_server(parser)
+    _add_compareblocks_rest(parser)
 
 
 def _add_results(actions: Any) -> None:
@@ -152,14 +152,13 @@ def _add_results(actions: Any) -> None:
     parser.add_argument(
         "--analytics", action="store_true", help="add figures about quality and time"
     )
-    _add_compareblocks_server(parser)
+    _add_compareblocks_rest(parser)
 
 
-def _add_compareblocks_server(parser: argparse.ArgumentParser) -> None:
-    add_url(parser)
+def _add_compareblocks_rest(parser: argparse.ArgumentParser) -> None:
+    add_compareblocks_server(parser)
     add_timeout(parser, None, _COMPAREBLOCKS_TIMEOUT)
     add_json(parser)
-    parser.set_defaults(stdio=None, config=None, server=None, protocol_version=None)
 
 
 def _add_queue(commands: Any) -> None:

@@ -49,6 +49,14 @@ def test_a_submission_carries_its_metadata(
     assert [entry.key for entry in server.ledger] == ["k1"]
 
 
+def test_the_server_may_stand_in_a_file(run: Run, server: EmbeddedServer, tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"blocks": {"url": server.url}}}))
+    done = run("compareblocks", "status", "--config", file, "--server", "blocks")
+    assert (done.code, done.err) == (0, "")
+    assert "operational" in done.out
+
+
 def test_waiting_shows_progress_on_standard_error_and_the_consensus_on_standard_output(
     run: Run, server: EmbeddedServer, sample: SamplePaths
 ) -> None:

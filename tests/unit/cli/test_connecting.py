@@ -101,6 +101,18 @@ def test_a_file_tells_all_of_a_server_and_headers_for_another_do_not_reach_it(
     assert (near.stdio, near.env) == (("uvx", "weather"), {"TOKEN": "1"})
 
 
+def test_a_compareblocks_server_is_one_of_a_file_that_has_an_address(servers: str) -> None:
+    found = config(config=servers, server="guarded")
+    assert (found.server_url, found.headers) == ("wss://example.org/mcp", {"X-A": "2"})
+
+
+@pytest.mark.parametrize("started", [{"server": "near"}, {"stdio": "some command"}])
+def test_a_compareblocks_server_is_never_started(servers: str, started: dict[str, str]) -> None:
+    file = {"config": servers} if "server" in started else {}
+    with pytest.raises(BadInput, match="a compareblocks server listens at an address"):
+        config(**file, **started)
+
+
 def test_headers_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_SYNC_HEADERS", '{"Authorization": "Bearer secret"}')
     found = config(MCPClient, url="wss://example.org")
