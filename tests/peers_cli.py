@@ -150,6 +150,9 @@ class Server:
                 return {"content": [text("no data for the moon")], "isError": True}
             case "echo":
                 return {"content": [text(json.dumps(arguments, sort_keys=True))]}
+            case "variables":
+                found = {name: os.environ.get(name) for name in arguments["names"].split(",")}
+                return {"content": [text(json.dumps(found))]}
             case "escapes":
                 return {"content": [text(ESCAPES)]}
         raise LookupError(f"Unknown tool: {params['name']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -37,8 +38,9 @@ def make_client(
     Args:
         kind: its class, whose own defaults hold where nothing else is said.
         options: ``url``, ``stdio``, ``config`` and ``server``, ``protocol_version`` and
-            ``timeout``, each None where it was not given. A timeout bounds each dial as well: a
-            server that is at work may answer nobody for a minute.
+            ``timeout``, each None where it was not given, and ``env``, names of variables. A
+            timeout bounds each dial as well: a server that is at work may answer nobody for a
+            minute.
         manner: settings in place of the class's own; variables and options win over them.
 
     Returns:
@@ -46,13 +48,15 @@ def make_client(
 
     Raises:
         MCPConfigurationError: the URL, a variable or the file of servers cannot work.
-        BadInput: the command cannot be taken apart, the server's name is missing, or a
-            compareblocks server is to be started.
+        BadInput: the command cannot be taken apart, the server's name or a variable is missing,
+            or a compareblocks server is to be started.
     """
     settings = {**manner, **ClientConfig.read_env(), **_server(options)}
     if issubclass(kind, CompareblocksClient) and settings.get("stdio") is not None:
         sentence = "a compareblocks server listens at an address; it is no command to start"
         raise BadInput(sentence, "name it with --url, or by an entry of a file that has a url")
+    if options.env:
+        settings["env"] = {**(settings.get("env") or {}), **_variables(options.env, settings)}
     if options.protocol_version is not None:
         settings["protocol_version"] = options.protocol_version
     if options.timeout is not None:
@@ -83,6 +87,21 @@ def _words(command: str) -> tuple[str, ...]:
         return tuple(shlex.split(command))
     except ValueError as error:  # the command is not shown: it may hold secrets
         raise BadInput(f"--stdio cannot be taken apart: {str(error).lower()}") from error
+
+
+def _variables(names: list[str], settings: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of these names; no complaint shows a value, though one may have been given."""
+    if settings.get("stdio") is None:
+        sentence = "--env is for a server that is started; this one is at an address"
+        raise BadInput(sentence, "MCP_SYNC_HEADERS holds what a server at an address is to know")
+    for given in names:
+        name, equals, _ = given.partition("=")
+        if equals:
+            sentence = f"--env takes the name of a variable alone, as in --env {name}"
+            raise BadInput(sentence, "its value is taken from the environment, unseen by others")
+        if name not in os.environ:
+            raise BadInput(f"--env {name}: there is no such variable in the environment")
+    return {name: os.environ[name] for name in names}
 
 
 def connect(client: BaseClient, timeout: float | None) -> None:

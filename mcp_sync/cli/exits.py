@@ -80,7 +80,10 @@ exit codes:
 
 _SERVE_HINT: Final = "`mcp-sync serve` starts a server on this machine; --url names another one"
 
-_STDIO_HINT: Final = "run the command by itself to see why; --debug shows what it says on stderr"
+_STDIO_HINT: Final = (
+    "--debug shows what the command says on stderr; it gets few of your variables, and --env NAME "
+    "hands it one more"
+)
 
 _METHOD_HINT: Final = (
     "the server does not offer this; `mcp-sync health --json` tells what it can do"

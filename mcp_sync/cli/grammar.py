@@ -109,6 +109,8 @@ def add_server(parser: argparse.ArgumentParser) -> None:
     server, which = _add_address(parser)
     text = "start this command and talk to it; quoted as for a shell, though none takes part"
     which.add_argument("--stdio", metavar="CMD", help=text)
+    text = "hand this variable of the environment to the server that is started; may be repeated"
+    server.add_argument("--env", metavar="NAME", action="append", default=[], help=text)
     text = "the revision of MCP to speak and no other, such as 2025-11-25 (default: any)"
     server.add_argument("--protocol-version", metavar="V", help=text)
 
@@ -116,7 +118,7 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 def add_compareblocks_server(parser: argparse.ArgumentParser) -> None:
     """Add what names a compareblocks server, which is never started: it listens somewhere."""
     _add_address(parser)
-    parser.set_defaults(stdio=None, protocol_version=None)
+    parser.set_defaults(stdio=None, env=[], protocol_version=None)
 
 
 def _add_address(parser: argparse.ArgumentParser) -> tuple[Any, Any]:

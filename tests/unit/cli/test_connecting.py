@@ -12,7 +12,10 @@ from mcp_sync.cli.connecting import connected, make_client
 from mcp_sync.cli.exits import BadInput
 from mcp_sync.embedded import EmbeddedServer
 
-NOTHING = dict.fromkeys(("url", "stdio", "config", "server", "protocol_version", "timeout"))
+NOTHING = {
+    **dict.fromkeys(("url", "stdio", "config", "server", "protocol_version", "timeout")),
+    "env": [],
+}
 
 
 def config(kind: type[BaseClient] = CompareblocksClient, **options: Any) -> ClientConfig:
@@ -113,6 +116,14 @@ def test_a_compareblocks_server_is_never_started(servers: str, started: dict[str
         config(**file, **started)
 
 
+def test_a_variable_is_added_to_those_of_the_file(
+    servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGION", "north sea")
+    near = config(MCPClient, config=servers, server="near", env=["REGION"])
+    assert near.env == {"TOKEN": "1", "REGION": "north sea"}
+
+
 def test_headers_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_SYNC_HEADERS", '{"Authorization": "Bearer secret"}')
     found = config(MCPClient, url="wss://example.org")
@@ -130,9 +141,13 @@ def test_a_revision_can_be_pinned() -> None:
         ({"config": "mcp.json"}, "--config needs --server NAME"),
         ({"server": "weather"}, "--server needs --config FILE"),
         ({"url": "ws://h", "server": "weather"}, "--server needs --config FILE"),
+        ({"stdio": "cmd", "env": ["NONE_SUCH"]}, "--env NONE_SUCH: there is no such variable"),
+        ({"stdio": "cmd", "env": ["TOKEN=secret"]}, "--env takes the name of a variable alone"),
+        ({"url": "ws://h", "env": ["PATH"]}, "--env is for a server that is started"),
     ],
 )
-def test_what_does_not_name_a_server_is_bad_input(options: dict[str, str], sentence: str) -> None:
+def test_what_does_not_name_a_server_is_bad_input(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput) as caught:
         config(MCPClient, **options)
     assert str(caught.value).startswith(sentence)
+    assert "secret" not in f"{caught.value} {caught.value.hint}"

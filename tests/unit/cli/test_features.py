@@ -263,6 +263,18 @@ def test_a_revision_that_nobody_speaks_is_bad_input(run: Run) -> None:
     assert "protocol_version='1999-01-01'" in done.err
 
 
+def test_a_server_that_is_started_gets_the_variables_that_are_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "abc")
+    monkeypatch.setenv("REGION", "north sea")
+    monkeypatch.setenv("OTHER", "kept here")
+    names = ("--env", "TOKEN", "--env", "REGION")
+    done = run("call", "variables", "names=TOKEN,REGION,OTHER", *names, "--stdio", cli_line())
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out) == {"TOKEN": "abc", "REGION": "north sea", "OTHER": None}
+
+
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
@@ -285,4 +297,5 @@ def test_a_command_that_ends_at_once_is_told_with_a_hint(run: Run) -> None:
     assert (done.code, done.out) == (3, "")
     said, hint = done.err.splitlines()
     assert said.startswith("mcp-sync: no connection to stdio:false: ")
-    assert hint.startswith("hint: run the command by itself")
+    assert "--debug shows what the command says" in hint
+    assert "--env NAME hands it one more" in hint
