@@ -6,12 +6,13 @@ One rule: a value that is JSON is taken as such, any other is a text; ``@FILE`` 
 from __future__ import annotations
 
 import json
-import sys
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mcp_sync.cli.exits import BadInput
+from mcp_sync.cli.output import standard_input
 
 __all__ = ["read_object", "read_pairs", "read_texts"]
 
@@ -85,7 +86,14 @@ def _read_value(text: str) -> Any:
 
 
 def _parse(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant)
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_read_float)
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large for a number")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -96,7 +104,7 @@ def _read_file(key: str, value: str) -> str:
     name = value[1:]
     try:
         if name == "-":
-            return sys.stdin.buffer.read().decode()
+            return standard_input().read().decode()
         return Path(name).read_text(encoding="utf-8")
     except OSError as error:
         reason = error.strerror or str(error)

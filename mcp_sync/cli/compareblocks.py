@@ -15,7 +15,14 @@ from mcp_sync import (
 from mcp_sync.cli.connecting import connected
 from mcp_sync.cli.decisions import decision_lines, statistics_sentence
 from mcp_sync.cli.exits import OK, BadInput
-from mcp_sync.cli.output import facts, line_width, plain, print_json, printable
+from mcp_sync.cli.output import (
+    facts,
+    line_width,
+    plain,
+    print_json,
+    printable,
+    standard_input,
+)
 
 __all__ = ["results", "status", "submit"]
 
@@ -97,8 +104,8 @@ def results(options: Namespace) -> int:
 
 
 def _read(path: str) -> list[Variation]:
-    source = sys.stdin.buffer if path == "-" else path
     try:
+        source = standard_input() if path == "-" else path
         return list(read_variations(source))
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error

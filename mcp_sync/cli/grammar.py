@@ -32,6 +32,9 @@ __all__ = [
 
 _LONGEST_MESSAGE: Final = 400
 
+_LONGEST_TIME: Final = 1_000_000_000
+"""Seconds, as for the settings of a client: no system waits for much longer."""
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in a sentence and a hint, as every other error is said."""
@@ -158,16 +161,18 @@ def count(text: str) -> int:
 def seconds(text: str) -> float:
     """A time that is not nothing."""
     number = _number(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+    if not 0 < number <= _LONGEST_TIME:
+        rule = f"must be a number of seconds above 0, at most {_LONGEST_TIME}"
+        raise argparse.ArgumentTypeError(f"{rule}, not {text!r}")
     return number
 
 
 def delay(text: str) -> float:
     """A time that may be nothing."""
     number = _number(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds from 0, not {text!r}")
+    if not 0 <= number <= _LONGEST_TIME:
+        rule = f"must be a number of seconds from 0, at most {_LONGEST_TIME}"
+        raise argparse.ArgumentTypeError(f"{rule}, not {text!r}")
     return number
 
 

@@ -1,15 +1,16 @@
-"""Plain text for people and JSON for programs. Knows no commands."""
+"""Plain text for people and JSON for programs, and what comes in. Knows no commands."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO
 
 import attrs
 
@@ -23,6 +24,7 @@ __all__ = [
     "print_text",
     "printable",
     "speak_plainly",
+    "standard_input",
     "table",
 ]
 
@@ -47,6 +49,17 @@ def complain(sentence: str, hint: str = "") -> None:
         lines.append(f"hint: {hint}")
     with contextlib.suppress(OSError):  # standard error is gone: nobody is left to be told
         print(*lines, sep="\n", file=sys.stderr)
+
+
+def standard_input() -> BinaryIO:
+    """Standard input, as bytes.
+
+    Raises:
+        OSError: this process has none.
+    """
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed", "-")
+    return sys.stdin.buffer
 
 
 def is_terminal(stream: TextIO | None) -> bool:

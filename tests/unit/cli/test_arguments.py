@@ -27,6 +27,8 @@ from mcp_sync.cli.exits import BadInput
         ("True", "True"),
         ("NaN", "NaN"),
         ("-Infinity", "-Infinity"),
+        ("1e999", "1e999"),
+        ("[-1e999]", "[-1e999]"),
         ("{not json", "{not json"),
         ("2026-07-28", "2026-07-28"),
         ("[" * 9000, "[" * 9000),
@@ -85,7 +87,9 @@ def test_all_arguments_at_once_are_a_json_object(tmp_path: Path) -> None:
     assert read_object(f"@{tmp_path / 'f'}") == {"b": None}
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": NaN}', "@/no/such", "[" * 9000])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{", '{"a": NaN}', '{"a": 1e999}', "@/no/such", "[" * 9000]
+)
 def test_what_is_no_json_object_is_bad_input(text: str) -> None:
     with pytest.raises(BadInput, match="--args"):
         read_object(text)

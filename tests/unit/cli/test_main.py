@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -21,6 +18,10 @@ from timing import MS
 from .conftest import Run
 
 COMMAND = [sys.executable, "-m", "mcp_sync"]
+
+ABOVE_0 = "must be a number of seconds above 0, at most 1000000000"
+
+FROM_0 = "must be a number of seconds from 0, at most 1000000000"
 
 COMMANDS = [
     (),
@@ -90,12 +91,13 @@ def test_the_help_says_that_the_pdf_is_on_the_server(run: Run) -> None:
         (["compareblocks", "results"], "the following arguments are required: SESSION"),
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["demo", "--fast"], "unrecognized arguments: --fast"),
-        (["health", "--timeout", "0"], "must be a number of seconds above 0, not '0'"),
-        (["health", "--timeout", "inf"], "must be a number of seconds above 0, not 'inf'"),
-        (["health", "--timeout", "soon"], "must be a number of seconds above 0, not 'soon'"),
+        (["health", "--timeout", "0"], f"{ABOVE_0}, not '0'"),
+        (["health", "--timeout", "inf"], f"{ABOVE_0}, not 'inf'"),
+        (["health", "--timeout", "soon"], f"{ABOVE_0}, not 'soon'"),
+        (["ping", "--interval", "1e300"], f"{ABOVE_0}, not '1e300'"),
         (["serve", "--port", "65536"], "must be a port from 0 to 65535, not '65536'"),
         (["serve", "--port", "http"], "must be a port from 0 to 65535, not 'http'"),
-        (["serve", "--processing-delay", "-1"], "must be a number of seconds from 0, not '-1'"),
+        (["serve", "--processing-delay", "-1"], f"{FROM_0}, not '-1'"),
         (["ping", "-c", "0"], "must be a whole number from 1, not '0'"),
         (["watch", "-c", "some"], "must be a whole number from 1, not 'some'"),
         (["call"], "the following arguments are required: NAME"),
@@ -114,6 +116,23 @@ def test_a_command_line_that_cannot_work_is_refused_with_a_hint(
     assert sentence in said
     assert hint.startswith("hint: mcp-sync")
     assert hint.endswith(" --help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["call", "echo", "text=@-"], "cannot read '-' for text: standard input is closed"),
+        (["call", "echo", "--args", "@-"], "cannot read '-' for --args: standard input is closed"),
+        (["compareblocks", "submit", "a.pdf", "-"], "cannot read -: standard input is closed"),
+    ],
+)
+def test_a_standard_input_that_is_closed_is_bad_input(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as the interpreter has it after `<&-`
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[0] == f"mcp-sync: {sentence}"
 
 
 @pytest.mark.parametrize(
@@ -279,86 +298,6 @@ def test_without_the_embedded_extra_the_way_to_install_it_is_told(command: str) 
         "mcp-sync: mcp_sync.embedded needs the websockets package: "
         "run pip install 'mcp_sync[embedded]'"
     ]
-
-
-def run_into(
-    output: IO[bytes], *arguments: str, complaints: IO[bytes] | int = subprocess.PIPE
-) -> subprocess.CompletedProcess[bytes]:
-    # Unbuffered, the parser itself would swallow the error.
-    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        stdout=output,
-        stderr=complaints,
-        env=environment,
-        timeout=30,
-        check=False,
-    )
-
-
-@pytest.fixture
-def closed_pipe() -> Iterator[IO[bytes]]:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb") as pipe:
-        yield pipe
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["compareblocks", "results", "--help"]])
-def test_a_closed_pipe_ends_the_help_quietly(closed_pipe: IO[bytes], arguments: list[str]) -> None:
-    done = run_into(closed_pipe, *arguments)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_a_closed_pipe_ends_a_command_quietly(
-    closed_pipe: IO[bytes], server: EmbeddedServer
-) -> None:
-    done = run_into(closed_pipe, "compareblocks", "status", "--url", server.url)
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-@pytest.fixture
-def full_disk() -> Iterator[IO[bytes]]:
-    with Path("/dev/full").open("wb") as file:
-        yield file
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["tools"], ["health"], ["ping", "-c", "2", "-i", "0.01"], ["watch", "-c", "1", "-i", "0.01"]],
-    ids=lambda arguments: str(arguments[0]),
-)
-def test_a_full_disk_is_a_failure_in_one_sentence(
-    full_disk: IO[bytes], server: EmbeddedServer, arguments: list[str]
-) -> None:
-    done = run_into(full_disk, *arguments, "--url", server.url)
-    assert done.returncode == 1
-    assert done.stderr == b"mcp-sync: cannot write the output: No space left on device\n"
-
-
-def test_a_full_disk_is_a_failure_of_the_help_too(full_disk: IO[bytes]) -> None:
-    done = run_into(full_disk, "--help")
-    assert done.returncode == 1
-    assert done.stderr == b"mcp-sync: cannot write the output: No space left on device\n"
-
-
-def test_complaints_that_cannot_be_written_change_no_exit_code(
-    full_disk: IO[bytes], dead_url: str
-) -> None:
-    done = run_into(full_disk, "tools", "--url", dead_url, complaints=full_disk)
-    assert done.returncode == 3
-
-
-def test_output_that_the_terminal_cannot_show_is_escaped(server: EmbeddedServer) -> None:
-    done = subprocess.run(
-        [*COMMAND, "compareblocks", "status", "für wen", "--url", server.url],
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert rb"Session not found: f\xfcr wen" in done.stderr
 
 
 def test_ctrl_c_ends_a_command_with_130(tmp_path: Path, sample: SamplePaths) -> None:
