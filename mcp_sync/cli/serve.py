@@ -40,6 +40,8 @@ def run(options: Namespace) -> int:
     except ValueError as error:
         raise BadInput(str(error)) from error
     except OSError as error:
+        if error.filename is not None:  # an address has none
+            raise BadInput(f"cannot keep --ledger {error.filename}: {error.strerror}") from error
         taken = error.errno == errno.EADDRINUSE
         reason = "the port is in use" if taken else error.strerror or str(error)
         hint = "--port 0 takes a free port" if taken else ""

@@ -42,12 +42,13 @@ class Ledger:
     """Append-only list of executed requests, safe to use from any thread.
 
     Args:
-        path: a file of JSON lines that outlives the process; entries already in it are loaded, and
-            only one process at a time may append to it. None keeps the ledger in memory.
+        path: a file of JSON lines that outlives the process; entries already in it are loaded, one
+            that is not there is made, and only one process at a time may append to it. None keeps
+            the ledger in memory.
 
     Raises:
         ValueError: a line of the file is not a ledger entry; the file is left as it is.
-        OSError: the file exists and cannot be read.
+        OSError: the file cannot be read, or not be written to.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -91,7 +92,7 @@ def _canonical(value: Mapping[str, Any]) -> bytes:
 def _write_line(path: Path, line: bytes) -> None:
     # One write(2) with O_APPEND: once it returns the line belongs to the kernel, so that killing
     # the process loses nothing and leaves no half line.
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = _open(path)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if os.write(descriptor, line) != len(line):
@@ -101,9 +102,12 @@ def _write_line(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+
 def _load(path: Path) -> list[LedgerEntry]:
-    if not path.exists():
-        return []
+    os.close(_open(path))  # or the first entry would be the first to find that it cannot be written
     with path.open("rb") as lines:
         return [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
 

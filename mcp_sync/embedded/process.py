@@ -48,7 +48,8 @@ def serve(
 
     Raises:
         ValueError: not on the main thread, or a setting that `EmbeddedServer` refuses.
-        OSError: it cannot listen there, or the ledger file cannot be read.
+        OSError: it cannot listen there, or the ledger file, which the error then names, cannot be
+            read or written.
     """
     server = EmbeddedServer(
         host,

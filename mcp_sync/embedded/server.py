@@ -64,7 +64,7 @@ class EmbeddedServer:
 
     Raises:
         ValueError: the ledger file holds something else, or a setting is out of its range.
-        OSError: the ledger file cannot be read.
+        OSError: the ledger file cannot be read or written.
     """
 
     def __init__(

@@ -66,6 +66,13 @@ def test_a_working_directory_that_does_not_exist_is_bad_input(run: Run, tmp_path
     assert done.err == f"mcp-sync: --working-directory {tmp_path / 'absent'} is no directory\n"
 
 
+def test_a_ledger_that_cannot_be_written_is_bad_input(run: Run, tmp_path: Path) -> None:
+    ledger = tmp_path / "absent" / "ledger"
+    done = run("serve", "--port", "0", "--ledger", ledger)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"mcp-sync: cannot keep --ledger {ledger}: No such file or directory\n"
+
+
 def test_a_file_that_is_no_ledger_is_bad_input(run: Run, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     ledger.write_text("dear diary\n", encoding="utf-8")

@@ -161,6 +161,7 @@ def test_an_unforeseen_failure_is_answered_and_logged(
         EmbeddedServer(working_directory=workspace, ledger_path=ledger) as server,
         connect(server) as client,
     ):
+        ledger.unlink()
         ledger.mkdir()
         client.send(submission())
         error = json.loads(first(client))["error"]

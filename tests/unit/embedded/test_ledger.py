@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import threading
 from pathlib import Path
@@ -78,10 +79,19 @@ def test_a_file_that_is_no_ledger_is_refused_by_line_and_left_alone(
 def test_an_entry_that_cannot_be_written_is_not_recorded(tmp_path: Path) -> None:
     path = tmp_path / "ledger.ndjson"
     ledger = Ledger(path)
+    path.unlink()
     path.mkdir()
     with pytest.raises(IsADirectoryError):
         ledger.append("m", None, {})
     assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("name", ["", "missing/ledger.ndjson"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_executed(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(OSError, match=re.escape(str(tmp_path / name))):
+        Ledger(tmp_path / name)
 
 
 def test_an_entry_that_fits_only_in_part_is_taken_back(tmp_path: Path) -> None:

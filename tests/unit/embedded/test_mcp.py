@@ -146,6 +146,7 @@ def test_a_call_that_fails_inside_is_answered_and_logged(
 ) -> None:
     ledger = workspace / "ledger"
     with EmbeddedServer(ledger_path=ledger) as server, connect(server) as client:
+        ledger.unlink()
         ledger.mkdir()
         client.send(HELLO)
         first(client)
