@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import re
 import shutil
@@ -106,14 +105,19 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the pages take for there."""
     here = tmp_path_factory.mktemp("reader")
     shutil.copy(PROJECT / "docs" / "examples" / "notes_server.py", here)
-    shutil.copy(copy_sample(here).pdf, here / "report.pdf")
-    servers = {"mcpServers": {"notes": {"command": "python3", "args": ["notes_server.py"]}}}
-    (here / "mcp.json").write_text(json.dumps(servers), encoding="utf-8")
+    copy_sample(here)
+    (here / "mcp.json").write_text(servers_file(), encoding="utf-8")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(here / "ca.pem"))
     mine = authority.issue_cert("me@example.org")
     mine.private_key_and_cert_chain_pem.write_to_path(str(here / "client.pem"))
     return here
+
+
+def servers_file() -> str:
+    """The file of servers that the page on standard MCP has its reader write."""
+    page = PAGES["docs/standard-mcp.md"].read_text(encoding="utf-8")
+    return page.partition("\nWith this in `mcp.json`")[2].split("```")[1].removeprefix("json\n")
 
 
 @pytest.fixture(scope="module")
