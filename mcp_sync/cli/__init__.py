@@ -82,7 +82,7 @@ def _run(options: Namespace) -> int:
 
 @contextlib.contextmanager
 def _logging(debug: bool, quiet: bool) -> Iterator[None]:
-    """Show the whole log on standard error; or none of it, where errors say what matters."""
+    """Show the whole log on standard error; or of settings alone, where errors say the rest."""
     handler: logging.Handler | None = None
     logger = logging.getLogger("mcp_sync")
     level = logger.level
@@ -94,7 +94,8 @@ def _logging(debug: bool, quiet: bool) -> Iterator[None]:
         handler.setFormatter(logging.Formatter("%(relativeCreated)6d ms %(name)s: %(message)s"))
         logger.setLevel(logging.DEBUG)
     elif quiet:
-        handler = logging.NullHandler()
+        handler = _Remarks()
+        handler.addFilter(logging.Filter("mcp_sync.config"))
     if handler is not None:
         logger.addHandler(handler)
     try:
@@ -103,6 +104,13 @@ def _logging(debug: bool, quiet: bool) -> Iterator[None]:
         logger.setLevel(level)
         if handler is not None:
             logger.removeHandler(handler)
+
+
+class _Remarks(logging.Handler):
+    """Shows records as complaints."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage())
 
 
 def _is_of_output(error: Exception) -> bool:

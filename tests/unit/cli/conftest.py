@@ -27,8 +27,7 @@ Run = Callable[..., Outcome]
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MCP_SYNC_")]:
-        if not name.startswith("MCP_SYNC_TEST_"):
-            monkeypatch.delenv(name)
+        monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
 
 

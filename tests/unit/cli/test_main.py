@@ -258,6 +258,17 @@ def test_a_variable_that_cannot_be_read_is_bad_input(
     assert done.err == "mcp-sync: MCP_SYNC_RECONNECT_ATTEMPTS='many' must be a whole number\n"
 
 
+def test_a_variable_that_is_no_setting_is_told_beside_the_answer(
+    run: Run, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_SYNC_REQUEST_TIMEUOT", "5")
+    done = run("health", "--url", server.url)
+    assert done.code == 0
+    assert done.err == (
+        "mcp-sync: ignored the variable MCP_SYNC_REQUEST_TIMEUOT, which is no setting of mcp_sync\n"
+    )
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_debug_shows_the_traceback_and_the_log(run: Run, dead_url: str, before: bool) -> None:
     arguments = ["compareblocks", "status", "--url", dead_url]
