@@ -76,9 +76,7 @@ class BaseClient(CallSource, EventSource):
             heartbeat_interval=heartbeat_interval,
             **settings,
         )
-        self._adopt(
-            Connection(config, self._make_dialect(config), _make_transport, lead=self._lead)
-        )
+        self._adopt(Connection(config, self._make_dialect, _make_transport, lead=self._lead))
         track(self)
 
     def _adopt(self, connection: Connection) -> None:
@@ -158,9 +156,10 @@ class BaseClient(CallSource, EventSource):
         # A client travels to another process as its settings; it connects there anew.
         return type(self).from_settings, (self.config,)
 
+    @staticmethod
     @abc.abstractmethod
-    def _make_dialect(self, config: ClientConfig) -> Dialect:
-        """What this kind of client begins to speak."""
+    def _make_dialect(config: ClientConfig) -> Dialect:
+        """What a link of this kind of client begins with."""
 
     def _dispatcher(self) -> Dispatcher:
         return self._connection.dispatcher

@@ -71,5 +71,6 @@ class MCPClient(Tools, Resources, Prompts, Logs, Subscriptions, Asked):
         if roots is not None:
             self.on_roots(roots)
 
-    def _make_dialect(self, config: ClientConfig) -> Dialect:
+    @staticmethod
+    def _make_dialect(config: ClientConfig) -> Dialect:
         return begin_with(config)

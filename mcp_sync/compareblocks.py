@@ -86,7 +86,8 @@ class CompareblocksClient(BaseClient):
         self._subscribed = _Subscribed()
         self._connection.receiver.wants = self._subscribed.wants
 
-    def _make_dialect(self, config: ClientConfig) -> Dialect:
+    @staticmethod
+    def _make_dialect(_config: ClientConfig) -> Dialect:
         return CompareblocksDialect()
 
     @overload

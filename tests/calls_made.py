@@ -14,7 +14,7 @@ from mcp_sync.protocol.mcp import McpDialect
 
 def make_connection(**settings: Any) -> Connection:
     """A connection that was never opened: it has no thread and no socket."""
-    return Connection(ClientConfig(**settings), McpDialect(), _make_transport)
+    return Connection(ClientConfig(**settings), lambda _: McpDialect(), _make_transport)
 
 
 def make_call(connection: Connection, method: str = "tools/call", **spec: Any) -> Call:

@@ -34,6 +34,7 @@ from ..types.session import InitializeResult
 from .call import Call
 from .calls import Calls
 from .dispatcher import Dispatcher
+from .eras import Beginning
 from .exchange import Exchange
 from .gate import Gate, uninterrupted
 from .heartbeat import Heartbeat
@@ -79,7 +80,7 @@ class Connection:
 
     Args:
         config: the settings.
-        dialect: what a fresh link speaks.
+        make_dialect: gives what a link begins with, for the settings of the moment.
         make_transport: gives an unopened transport for the settings of the moment.
         lead: False leaves all reading to the reader thread.
         dispatcher: keeps the handlers; None makes a new one.
@@ -92,14 +93,16 @@ class Connection:
     def __init__(
         self,
         config: ClientConfig,
-        dialect: Dialect,
+        make_dialect: Callable[[ClientConfig], Dialect],
         make_transport: Callable[[ClientConfig], Transport],
         *,
         lead: bool = True,
         dispatcher: Dispatcher | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.dialect = dialect
+        self._make_dialect = make_dialect
+        self.dialect = make_dialect(config)
+        """How this kind of server talks, as far as that is known without a link."""
         self._make_transport = make_transport
         self._lead = lead
         self.dispatcher = dispatcher or Dispatcher()
@@ -111,7 +114,8 @@ class Connection:
             journal = Journal(config.journal)
         self.calls = Calls(self.gate, journal)
         self.restorations = Restorations()
-        self.life = Life(self.gate, self.calls, dialect, self._link_ready, self._start_threads)
+        beginning = Beginning(make_dialect)
+        self.life = Life(self.gate, self.calls, beginning, self._link_ready, self._start_threads)
         self.observer = Observer(self.gate, self.calls, self.life)
         self._sender = Sender(self.gate, self.calls, self.life.down, self.life.want_link)
         self.requests = ServerRequests(self.life.down)
@@ -338,7 +342,7 @@ class Connection:
         self.gate = Gate(self.gate.config, self.stats, self.dispatcher)
         renewed = Connection(
             self.gate.config,
-            self.dialect,
+            self._make_dialect,
             self._make_transport,
             lead=self._lead,
             dispatcher=self.dispatcher.renewed_in_child(),

@@ -15,15 +15,14 @@ from ..errors import (
     MCPClosedError,
     MCPConnectionError,
     MCPConnectionLost,
-    MCPConnectionRejected,
     MCPError,
     shorten,
 )
-from ..protocol.dialect import Dialect, LinkSpent, Session
+from ..protocol.dialect import LinkSpent, Session
 from ..states import ConnectionState, Trigger
 from ..transports.base import LinkDown, LinkInfo, Transport
 from .calls import Calls
-from .eras import learn
+from .eras import Beginning, forget, learn
 from .gate import Decision, Gate, uninterrupted
 from .link import CLOSE_NORMAL, Link, Loss
 from .log_facts import log_change
@@ -36,9 +35,6 @@ _log: Final = logging.getLogger("mcp_sync.connection")
 _S = ConnectionState
 
 _UNAUTHORIZED: Final = 401
-
-_MOST_RESTARTS: Final = 3
-"""So many fresh links in a row a handshake may ask for."""
 
 
 class Traffic(NamedTuple):
@@ -56,7 +52,7 @@ class Life:
     Args:
         gate: of the connection.
         calls: whose fate hangs on the links.
-        dialect: what a fresh link speaks.
+        beginning: what a fresh link begins with.
         link_ready: called, under the lock, when a link is ready.
         start_threads: starts the threads of an open connection that do not run.
     """
@@ -65,13 +61,13 @@ class Life:
         self,
         gate: Gate,
         calls: Calls,
-        dialect: Dialect,
+        beginning: Beginning,
         link_ready: Callable[[Decision], None],
         start_threads: Callable[[], None],
     ) -> None:
         self._gate = gate
         self._calls = calls
-        self._dialect = dialect
+        self._beginning = beginning
         self._link_ready = link_ready
         self._start_threads = start_threads
         self.outage = Outage()
@@ -87,8 +83,6 @@ class Life:
         """Whether somebody needs a handshake; stays set over links until the client is closed."""
         self.on_end: Callable[[MCPError], None] = lambda _: None
         """Told, outside the lock, why there will be no further link."""
-        self._restarts = 0
-        """How often handshakes asked for a fresh link since the last one that was ready."""
         self._dial_at: float | None = None
         self._unscheduled_at = float("-inf")
         self._reauthorized = False
@@ -105,6 +99,7 @@ class Life:
         if gate.state is _S.DISCONNECTED:
             self.outage = Outage()
         self.outage.asked_anew()
+        self._beginning.anew()
         self._reauthorized = False
         gate.fire(Trigger.OPEN)
         self.was_closed = False
@@ -218,7 +213,7 @@ class Life:
                 return None
             self.dialing = self._dial_at = None
             self.generation += 1
-            link = Link(self.generation, transport, self._dialect)
+            link = Link(self.generation, transport, self._beginning.dialect(gate.config))
             link.info = info
             gate.link = link
             gate.stats.dial_succeeded(time.monotonic())
@@ -236,12 +231,10 @@ class Life:
                 self._failed(error, decision)
 
     def agreed(self, link: Link, session: Session) -> None:
-        """The handshake is done: speak as it agreed, on this link and the next."""
+        """The handshake is done: speak as it agreed."""
         with self._gate.lock:
             link.adopt(session)
-            learn(self._gate.config, session.dialect)
-            if session.next_dialect is not None:
-                self._dialect = session.next_dialect
+            learn(self._gate.config, session)
 
     def begin_anew(self, link: Link, spent: LinkSpent) -> None:
         """A handshake needs a fresh link, and knows what to begin it with."""
@@ -249,19 +242,15 @@ class Life:
         with self._gate.decide() as decision:
             if self._gate.link is not link:
                 return
-            self._restarts += 1
-            if self._restarts > _MOST_RESTARTS:
-                error = MCPConnectionRejected(
-                    f"the server keeps changing what it speaks: {spent}; pin protocol_version"
-                )
+            error = self._beginning.change(spent)
+            if error is None:
+                self._restart(link, Loss(cause=str(spent)), decision)
+            else:
                 self._drop(link, Loss(cause=str(error)), decision)
                 self._link_failed(error, decision)
-            else:
-                self._restart(link, Loss(cause=str(spent)), spent.dialect, decision)
 
-    def _restart(self, link: Link, loss: Loss, dialect: Dialect, decision: Decision) -> None:
-        """Dial again at once and begin with another dialect. Holds the lock."""
-        self._dialect = dialect
+    def _restart(self, link: Link, loss: Loss, decision: Decision) -> None:
+        """Dial again at once, to begin otherwise. Holds the lock."""
         self._drop(link, loss, decision)
         self._leave(loss)
         self._plan(0.0)
@@ -272,7 +261,7 @@ class Life:
         with gate.decide() as decision:
             if gate.link is not link:
                 return
-            self._restarts = 0
+            self._beginning.anew()
             self.outage.ended()
             link.ready = True
             link.ready_at = time.monotonic()
@@ -324,10 +313,8 @@ class Life:
         """Decide about a lost link: once, here. Holds the lock."""
         gate = self._gate
         was_ready = link.ready
-        if link.fallback is not None and self._restarts < _MOST_RESTARTS:
-            # Some servers of the handshake era end the link upon a probe of the modern one.
-            self._restarts += 1
-            self._restart(link, loss, link.fallback, decision)
+        if self._beginning.falls_back(link.fallback, loss):
+            self._restart(link, loss, decision)
             return
         self._drop(link, loss, decision)
         if not was_ready:
@@ -373,6 +360,9 @@ class Life:
 
     def _link_failed(self, error: MCPError, decision: Decision) -> None:
         """A link was lost before it was ready: its dial has failed after all. Holds the lock."""
+        self._beginning.anew()
+        # What it was begun with may be why.
+        forget(self._gate.config)
         self._gate.stats.link_failed(time.monotonic(), str(error))
         self._failed(error, decision)
 

@@ -74,13 +74,13 @@ class Session:
     Args:
         result: what the server told.
         dialect: what to speak on this link.
-        next_dialect: what to begin the next link to this server with; None for the same as this
-            one was begun with.
+        is_verdict: whether it shows which era the server speaks, so that the next link may begin
+            with it; False where another era was not asked for, or its refusal was guessed.
     """
 
     result: InitializeResult
     dialect: Dialect
-    next_dialect: Dialect | None = None
+    is_verdict: bool = False
 
 
 class LinkSpent(Exception):

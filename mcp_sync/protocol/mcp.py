@@ -113,7 +113,6 @@ class McpDialect(Dialect):
 def initialize(
     offer: Offer,
     dialect: McpDialect,
-    next_dialect: Dialect | None = None,
     fallback: Dialect | None = None,
 ) -> Handshake:
     """The steps of the handshake era.
@@ -121,8 +120,8 @@ def initialize(
     Args:
         offer: what the client declares.
         dialect: what to ask for, and what is spoken if the server agrees.
-        next_dialect: what the next link to this server is to begin with; None for the same.
-        fallback: the same if this link ends before the answer; None where that tells nothing.
+        fallback: what to begin the next link with if this one ends before the answer; None where
+            that tells nothing.
 
     Raises:
         MCPResponseError: the server refused.
@@ -142,7 +141,7 @@ def initialize(
     if result.protocol_version == COMPAREBLOCKS_VERSION:
         from .compareblocks import CompareblocksDialect  # noqa: PLC0415 - most servers are none
 
-        return Session(result, CompareblocksDialect(), next_dialect)
+        return Session(result, CompareblocksDialect())
     if dialect.is_pinned and result.protocol_version != version:
         raise MCPConnectionRejected(
             f"the server speaks protocol version {result.protocol_version!r} and not {version}, "
@@ -154,7 +153,7 @@ def initialize(
         )
     yield HandshakeStep("notifications/initialized", {}, wants_answer=False)
     spoken_dialect = attrs.evolve(dialect, version=result.protocol_version)
-    return Session(result, spoken_dialect, next_dialect)
+    return Session(result, spoken_dialect)
 
 
 def _ask(offer: Offer, version: str, fallback: Dialect | None) -> HandshakeStep:

@@ -62,11 +62,14 @@ class NegotiatingDialect(McpDialect):
     Args:
         version: unused here; the handshake tells.
         is_pinned: whether the modern era is wanted and no other.
-        is_legacy_likely: whether this server was seen to speak the handshake era: it is then
-            tried first.
+        is_legacy_likely: whether this server seems to speak the handshake era: it is then tried
+            first.
+        is_guess: whether it only seems so because a link ended upon the probe. Then it shows
+            nothing for later links: that link may have ended for any other reason.
     """
 
     is_legacy_likely: bool = False
+    is_guess: bool = False
 
     def handshake(self, offer: Offer) -> Handshake:
         """Probe for the modern era, and fall back to ``initialize``."""
@@ -78,7 +81,7 @@ class NegotiatingDialect(McpDialect):
 
     def _probe(self, offer: Offer, version: str, *, may_retry: bool) -> Handshake:
         try:
-            answer = yield _discover(offer, version, _SEEN_AS_LEGACY)
+            answer = yield _discover(offer, version, _GUESSED_AS_LEGACY)
         except MCPTimeoutError:
             return (yield from self._legacy(offer))
         except MCPResponseError as error:
@@ -114,7 +117,7 @@ class NegotiatingDialect(McpDialect):
     def _legacy(self, offer: Offer) -> Handshake:
         """``initialize`` on a link on which a probe has failed."""
         try:
-            return (yield from initialize(offer, McpDialect(), _SEEN_AS_LEGACY))
+            session = yield from initialize(offer, McpDialect())
         except MCPResponseError as error:
             if error.code == UNSUPPORTED_VERSION:
                 # Only a modern server says so: it was slow to answer the probe.
@@ -128,15 +131,15 @@ class NegotiatingDialect(McpDialect):
             raise MCPConnectionRejected(
                 f"the server refused both server/discover and initialize ({error}); {WAY_OUT}"
             ) from error
+        return attrs.evolve(session, is_verdict=True)
 
     def _legacy_or_probe(self, offer: Offer) -> Handshake:
-        """``initialize`` first, because this server spoke it before."""
-        fresh = NegotiatingDialect()
+        """``initialize`` first, because this server seems to speak that era."""
         try:
-            # Another server in its place may also end the link, as some do upon the probe.
-            return (yield from initialize(offer, McpDialect(), self, fresh))
+            session = yield from initialize(offer, McpDialect())
         except MCPResponseError as error:
-            raise LinkSpent(fresh, "the server no longer speaks the handshake era") from error
+            raise LinkSpent(NegotiatingDialect(), f"initialize was refused: {error}") from error
+        return attrs.evolve(session, is_verdict=not self.is_guess)
 
     def _modern_or_rejected(
         self, offer: Offer, version: str = LATEST_MODERN_VERSION, *, may_retry: bool = True
@@ -160,6 +163,8 @@ class NegotiatingDialect(McpDialect):
 
 _SEEN_AS_LEGACY: Final = NegotiatingDialect(is_legacy_likely=True)
 
+_GUESSED_AS_LEGACY: Final = NegotiatingDialect(is_legacy_likely=True, is_guess=True)
+
 
 def _discover(offer: Offer, version: str, fallback: Dialect | None) -> HandshakeStep:
     params = {"_meta": stamp(version, offer)}
@@ -179,4 +184,4 @@ def _read(answer: Mapping[str, Any], offer: Offer) -> Session | None:
         InitializeResult.from_wire({**answer, "protocolVersion": version, "serverInfo": info}),
         raw=answer,
     )
-    return Session(result, ModernDialect(version, offer=offer))
+    return Session(result, ModernDialect(version, offer=offer), is_verdict=True)

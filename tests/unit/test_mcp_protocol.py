@@ -102,7 +102,7 @@ def test_an_mcp_handshake_initializes_and_confirms(version: str) -> None:
     talk = Talk().drive(dialect.handshake(OFFER), answer(version), {})
     assert talk.steps == [INITIALIZE_MCP, INITIALIZED]
     assert talk.agreed.dialect == McpDialect(version)
-    assert talk.agreed.next_dialect is None
+    assert not talk.agreed.is_verdict
     result = talk.agreed.result
     assert result.protocol_version == version
     assert result.capabilities == {"tools": {}}

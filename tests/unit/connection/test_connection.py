@@ -482,7 +482,7 @@ def test_a_renewed_connection_keeps_settings_handlers_and_dialect() -> None:
         connection.calls.outbox.append(call)
     renewed = connection.renewed_in_child()
     assert renewed.gate.config.request_timeout == 7.0
-    assert renewed.dialect is connection.dialect
+    assert renewed.dialect == connection.dialect
     assert renewed.dispatcher.wants("connected")
     assert renewed.receiver.wants("wanted")
     assert not renewed.receiver.wants("other")

@@ -389,7 +389,8 @@ class _Faulty(McpDialect):
 
 
 class _FaultyClient(MCPClient):
-    def _make_dialect(self, config: ClientConfig) -> Dialect:
+    @staticmethod
+    def _make_dialect(config: ClientConfig) -> Dialect:
         return _Faulty()
 
 

@@ -690,7 +690,8 @@ def faulty_client(fault: type[BaseException]) -> type[MCPClient]:
             return super().encode_request(request_id, method, params, meta)
 
     class Client(MCPClient):
-        def _make_dialect(self, config: ClientConfig) -> Dialect:
+        @staticmethod
+        def _make_dialect(config: ClientConfig) -> Dialect:
             return Faulty()
 
     return Client

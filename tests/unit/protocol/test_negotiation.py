@@ -33,6 +33,7 @@ OFFER = Offer(
 
 AUTO = NegotiatingDialect()
 SEEN_AS_LEGACY = NegotiatingDialect(is_legacy_likely=True)
+GUESSED_AS_LEGACY = NegotiatingDialect(is_legacy_likely=True, is_guess=True)
 
 PROBE = HandshakeStep(
     "server/discover",
@@ -44,7 +45,7 @@ PROBE = HandshakeStep(
         }
     },
     share=0.5,
-    fallback=SEEN_AS_LEGACY,
+    fallback=GUESSED_AS_LEGACY,
 )
 ASKED_FOR_GOOD = attrs.evolve(PROBE, share=1.0, fallback=None)
 INITIALIZE = HandshakeStep(
@@ -55,8 +56,6 @@ INITIALIZE = HandshakeStep(
         "clientInfo": {"name": "probe", "version": "0"},
     },
 )
-INITIALIZE_AS_BEFORE = attrs.evolve(INITIALIZE, fallback=dialect_for("auto"))
-
 INITIALIZED = HandshakeStep("notifications/initialized", {}, wants_answer=False)
 
 DISCOVERED: dict[str, Any] = {
@@ -104,9 +103,8 @@ def drive(dialect: Dialect, *answers: Answer) -> tuple[list[HandshakeStep], Sess
     raise AssertionError(f"not done after {steps}")
 
 
-def is_legacy(session: Session, next_dialect: Dialect | None = SEEN_AS_LEGACY) -> bool:
-    """Whether the handshake era was agreed on, and the next link begins as it should."""
-    assert session.next_dialect == next_dialect
+def is_legacy(session: Session) -> bool:
+    """Whether the handshake era was agreed on."""
     return session.dialect == McpDialect(LEGACY) and session.result.server_info.name == "L"
 
 
@@ -121,7 +119,7 @@ def test_a_pinned_version_of_the_handshake_era_is_initialized_without_a_probe(ve
     assert [step.method for step in steps] == ["initialize", "notifications/initialized"]
     assert steps[0].params["protocolVersion"] == version
     assert session.dialect == dialect
-    assert session.next_dialect is None
+    assert not session.is_verdict
 
 
 def test_unpinned_it_probes_and_pinned_to_the_modern_era_it_does_not_fall_back() -> None:
@@ -136,7 +134,7 @@ def test_a_discovered_server_is_spoken_to_in_the_modern_era() -> None:
     steps, session = drive(AUTO, DISCOVERED)
     assert steps == [PROBE]
     assert session.dialect == ModernDialect(MODERN, offer=OFFER)
-    assert session.next_dialect is None
+    assert session.is_verdict
     result = session.result
     assert result.protocol_version == MODERN
     assert result.capabilities == {"tools": {}}
@@ -171,6 +169,7 @@ def test_an_answer_that_offers_no_modern_version_leads_to_initialize(
     steps, session = drive(AUTO, answer, INITIALIZED_AS, {})
     assert steps == [PROBE, INITIALIZE, INITIALIZED]
     assert is_legacy(session)
+    assert session.is_verdict
 
 
 # The probe is refused
@@ -183,6 +182,7 @@ def test_any_ordinary_error_leads_to_initialize_on_the_same_link(code: int) -> N
     steps, session = drive(AUTO, error(code, ""), INITIALIZED_AS, {})
     assert steps == [PROBE, INITIALIZE, INITIALIZED]
     assert is_legacy(session)
+    assert session.is_verdict
 
 
 def test_an_old_code_does_not_count_as_modern_even_if_it_lists_versions() -> None:
@@ -240,6 +240,7 @@ def test_a_refusal_whose_list_cannot_be_read_leads_to_initialize(data: Any) -> N
     steps, session = drive(AUTO, error(-32022, data), INITIALIZED_AS, {})
     assert steps == [PROBE, INITIALIZE, INITIALIZED]
     assert is_legacy(session)
+    assert session.is_verdict
 
 
 # The probe is not answered
@@ -249,14 +250,16 @@ def test_silence_leads_to_initialize_on_the_same_link() -> None:
     steps, session = drive(AUTO, silence(), INITIALIZED_AS, {})
     assert steps == [PROBE, INITIALIZE, INITIALIZED]
     assert is_legacy(session)
+    assert session.is_verdict
 
 
 def test_a_link_that_ends_on_the_probe_is_followed_by_one_that_initializes() -> None:
     """The step says so, because whoever notices the loss has no generator at hand."""
     assert PROBE.fallback is not None
     steps, session = drive(PROBE.fallback, INITIALIZED_AS, {})
-    assert steps == [INITIALIZE_AS_BEFORE, INITIALIZED]
+    assert steps == [INITIALIZE, INITIALIZED]
     assert is_legacy(session)
+    assert not session.is_verdict
 
 
 # initialize, after a probe or in its place
@@ -264,18 +267,16 @@ def test_a_link_that_ends_on_the_probe_is_followed_by_one_that_initializes() -> 
 
 def test_a_server_seen_to_speak_the_handshake_era_is_initialized_first() -> None:
     steps, session = drive(SEEN_AS_LEGACY, INITIALIZED_AS, {})
-    assert steps == [INITIALIZE_AS_BEFORE, INITIALIZED]
+    assert steps == [INITIALIZE, INITIALIZED]
     assert is_legacy(session)
-
-
-def test_if_it_ends_the_link_on_that_the_next_one_finds_out_anew() -> None:
-    assert INITIALIZE_AS_BEFORE.fallback == AUTO
+    assert session.is_verdict
 
 
 @pytest.mark.parametrize("code", [-32601, -32602, -32022, -32600, -32603, 0])
-def test_if_it_refuses_that_a_fresh_link_finds_out_anew(code: int) -> None:
-    with pytest.raises(LinkSpent, match="no longer speaks the handshake era") as caught:
-        drive(SEEN_AS_LEGACY, error(code))
+@pytest.mark.parametrize("dialect", [SEEN_AS_LEGACY, GUESSED_AS_LEGACY])
+def test_if_it_refuses_that_a_fresh_link_finds_out_anew(dialect: Dialect, code: int) -> None:
+    with pytest.raises(LinkSpent, match="initialize was refused: .*not today") as caught:
+        drive(dialect, error(code, message="not today"))
     assert caught.value.dialect == AUTO
 
 
@@ -345,7 +346,7 @@ def test_a_compareblocks_server_is_found_behind_the_probe() -> None:
     steps, session = drive(AUTO, error(-32601), {"protocolVersion": "1.0.0"})
     assert steps == [PROBE, INITIALIZE]
     assert isinstance(session.dialect, CompareblocksDialect)
-    assert session.next_dialect == SEEN_AS_LEGACY
+    assert session.is_verdict
 
 
 @pytest.mark.parametrize("version", [MODERN, "1999-01-01", "", None])
