@@ -64,7 +64,7 @@ class NegotiatingDialect(McpDialect):
         is_pinned: whether the modern era is wanted and no other.
         is_legacy_likely: whether this server seems to speak the handshake era: it is then tried
             first.
-        is_guess: whether it only seems so because a link ended upon the probe. Then it shows
+        is_guess: whether it only seems so because a link ended instead of an answer. It then shows
             nothing for later links: that link may have ended for any other reason.
     """
 
@@ -115,9 +115,9 @@ class NegotiatingDialect(McpDialect):
         return (yield from self._legacy(offer))
 
     def _legacy(self, offer: Offer) -> Handshake:
-        """``initialize`` on a link on which a probe has failed."""
+        """``initialize`` on a link on which a probe has failed, or on the next if that ends it."""
         try:
-            session = yield from initialize(offer, McpDialect())
+            session = yield from initialize(offer, McpDialect(), _GUESSED_AS_LEGACY)
         except MCPResponseError as error:
             if error.code == UNSUPPORTED_VERSION:
                 # Only a modern server says so: it was slow to answer the probe.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,25 +15,13 @@ from mcp_sync.errors import (
     MCPResponseError,
     MCPTimeoutError,
 )
-from peers_mcp import MODERN, NEWEST, PATIENCE, Line, Switchboard, modern, nothing
+from peers_mcp import MODERN, NEWEST, PATIENCE, Line, Switchboard, initialize, modern, nothing
 from scenes import FAST, Diary, in_threads
 from timing import MS
 
 KEY = "io.modelcontextprotocol/"
 
 Script = Callable[[Line], None]
-
-
-def read_any(line: Line) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(line.connection.read_text())
-    return message
-
-
-def initialize(line: Line) -> None:
-    """The handshake era, and no probe before it."""
-    result = {"protocolVersion": NEWEST, "capabilities": {}, "serverInfo": {"name": "old"}}
-    line.answer(line.read("initialize"), result)
-    line.read("notifications/initialized")
 
 
 def refusing(code: int, **data: Any) -> Script:
@@ -179,7 +166,7 @@ def test_a_server_that_leaves_upon_the_probe_is_initialized_on_a_fresh_link(leav
 
 def test_a_server_that_leaves_whatever_is_said_uses_up_the_attempts() -> None:
     def leave(line: Line) -> None:
-        read_any(line)
+        line.read()
         line.close()
 
     with Switchboard(leave) as board:
@@ -396,7 +383,7 @@ def test_a_modern_server_replaced_by_a_legacy_one_is_found_out() -> None:
 
 def test_a_server_that_keeps_changing_its_mind_is_given_up() -> None:
     def fickle(line: Line) -> None:
-        request = read_any(line)
+        request = line.read()
         supported = [NEWEST] if request["method"] == "server/discover" else [MODERN]
         line.refuse(request, -32022, supported=supported)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 
 import pytest
 
 from mcp_sync import MCPClient
-from peers_mcp import MODERN, NEWEST, PATIENCE, Line, Switchboard, modern, shake
+from peers_mcp import MODERN, NEWEST, PATIENCE, Line, Switchboard, initialize, modern, shake
 from scenes import FAST, Diary
+from timing import MS
 
 Script = Callable[[Line], None]
 
@@ -19,7 +19,7 @@ def leaving(code: int | None = None) -> Script:
     """A server that ends the link upon the first message, whatever it is."""
 
     def script(line: Line) -> None:
-        line.connection.read_text()
+        line.read()
         line.close(code, "not now")
 
     return script
@@ -27,7 +27,7 @@ def leaving(code: int | None = None) -> Script:
 
 def modern_alone(line: Line) -> None:
     """A server that knows no ``initialize``."""
-    request = json.loads(line.connection.read_text())
+    request = line.read()
     if request["method"] == "server/discover":
         line.discovered(request)
     else:
@@ -36,7 +36,7 @@ def modern_alone(line: Line) -> None:
 
 def both(line: Line) -> None:
     """A server that speaks whichever era it is asked for first."""
-    request = json.loads(line.connection.read_text())
+    request = line.read()
     if request["method"] == "server/discover":
         line.discovered(request)
     else:
@@ -120,6 +120,34 @@ def test_one_link_that_ended_does_not_settle_the_era_of_a_server() -> None:
             assert version(client) == MODERN
         with MCPClient(url, **FAST) as another:
             assert version(another) == MODERN
+
+
+def refusing_and_leaving(line: Line) -> None:
+    """A server that has had enough of a client that begins with anything but ``initialize``."""
+    line.refuse(line.read("server/discover"), -32600, "expected initialize")
+    line.close()
+
+
+def silent_and_leaving(line: Line) -> None:
+    """A server that cannot read the probe, and takes what follows amiss."""
+    line.read("server/discover")
+    line.read("initialize")
+    line.reset()
+
+
+@pytest.mark.parametrize("script", [refusing_and_leaving, silent_and_leaving])
+def test_a_server_that_ends_the_link_after_a_failed_probe_is_initialized_on_a_fresh_one(
+    script: Script,
+) -> None:
+    with Switchboard(script, initialize, both) as board:
+        client = MCPClient(board.fresh_url(), 0, connect_timeout=600 * MS, **FAST)
+        with contextlib.closing(client):
+            assert client.wait_until_ready(PATIENCE)
+            assert version(client) == NEWEST
+            assert board.connections == 2
+            client.reconnect()
+            assert client.wait_until_ready(PATIENCE)
+            assert version(client) == MODERN
 
 
 def test_a_server_known_as_legacy_that_leaves_is_asked_anew() -> None:

@@ -56,6 +56,7 @@ INITIALIZE = HandshakeStep(
         "clientInfo": {"name": "probe", "version": "0"},
     },
 )
+INITIALIZE_AFTER_PROBE = attrs.evolve(INITIALIZE, fallback=GUESSED_AS_LEGACY)
 INITIALIZED = HandshakeStep("notifications/initialized", {}, wants_answer=False)
 
 DISCOVERED: dict[str, Any] = {
@@ -167,7 +168,7 @@ def test_an_answer_that_offers_no_modern_version_leads_to_initialize(
     answer: dict[str, Any],
 ) -> None:
     steps, session = drive(AUTO, answer, INITIALIZED_AS, {})
-    assert steps == [PROBE, INITIALIZE, INITIALIZED]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE, INITIALIZED]
     assert is_legacy(session)
     assert session.is_verdict
 
@@ -180,14 +181,14 @@ def test_an_answer_that_offers_no_modern_version_leads_to_initialize(
 )
 def test_any_ordinary_error_leads_to_initialize_on_the_same_link(code: int) -> None:
     steps, session = drive(AUTO, error(code, ""), INITIALIZED_AS, {})
-    assert steps == [PROBE, INITIALIZE, INITIALIZED]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE, INITIALIZED]
     assert is_legacy(session)
     assert session.is_verdict
 
 
 def test_an_old_code_does_not_count_as_modern_even_if_it_lists_versions() -> None:
     steps, _ = drive(AUTO, refusal(MODERN, code=-32004), INITIALIZED_AS, {})
-    assert steps == [PROBE, INITIALIZE, INITIALIZED]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE, INITIALIZED]
 
 
 @pytest.mark.parametrize("code", [-32020, -32021])
@@ -238,7 +239,7 @@ def test_a_list_without_a_common_version_ends_it_and_names_both_sides() -> None:
 )
 def test_a_refusal_whose_list_cannot_be_read_leads_to_initialize(data: Any) -> None:
     steps, session = drive(AUTO, error(-32022, data), INITIALIZED_AS, {})
-    assert steps == [PROBE, INITIALIZE, INITIALIZED]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE, INITIALIZED]
     assert is_legacy(session)
     assert session.is_verdict
 
@@ -248,7 +249,7 @@ def test_a_refusal_whose_list_cannot_be_read_leads_to_initialize(data: Any) -> N
 
 def test_silence_leads_to_initialize_on_the_same_link() -> None:
     steps, session = drive(AUTO, silence(), INITIALIZED_AS, {})
-    assert steps == [PROBE, INITIALIZE, INITIALIZED]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE, INITIALIZED]
     assert is_legacy(session)
     assert session.is_verdict
 
@@ -259,6 +260,14 @@ def test_a_link_that_ends_on_the_probe_is_followed_by_one_that_initializes() -> 
     steps, session = drive(PROBE.fallback, INITIALIZED_AS, {})
     assert steps == [INITIALIZE, INITIALIZED]
     assert is_legacy(session)
+    assert not session.is_verdict
+
+
+def test_a_link_that_ends_after_a_failed_probe_is_followed_by_one_that_initializes() -> None:
+    """The error may have been about something else: a server that is shut down answers anything."""
+    assert INITIALIZE_AFTER_PROBE.fallback is not None
+    steps, session = drive(INITIALIZE_AFTER_PROBE.fallback, INITIALIZED_AS, {})
+    assert steps == [INITIALIZE, INITIALIZED]
     assert not session.is_verdict
 
 
@@ -313,7 +322,7 @@ def test_a_pinned_version_is_not_talked_out_of_by_the_server() -> None:
 def test_a_slow_modern_server_shows_itself_when_it_is_initialized() -> None:
     """It answered the probe late: the era of the link is settled, and initialize tells."""
     steps, session = drive(AUTO, silence(), refusal(MODERN), DISCOVERED)
-    assert steps == [PROBE, INITIALIZE, ASKED_FOR_GOOD]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE, ASKED_FOR_GOOD]
     assert session.dialect.is_modern
 
 
@@ -344,7 +353,7 @@ def test_another_error_of_initialize_passes_through_for_a_later_attempt(code: in
 
 def test_a_compareblocks_server_is_found_behind_the_probe() -> None:
     steps, session = drive(AUTO, error(-32601), {"protocolVersion": "1.0.0"})
-    assert steps == [PROBE, INITIALIZE]
+    assert steps == [PROBE, INITIALIZE_AFTER_PROBE]
     assert isinstance(session.dialect, CompareblocksDialect)
     assert session.is_verdict
 
