@@ -280,8 +280,8 @@ class BaseClient(CallSource, EventSource):
     def configure(self, **changes: Any) -> ClientConfig:
         """Change settings of a running client.
 
-        Timeouts, back-off, heartbeat and queue limits hold at once; address, headers, TLS and
-        subprotocols at the next dial.
+        Timeouts, back-off, heartbeat and queue limits hold at once; address, headers, TLS,
+        subprotocols and ``protocol_version`` at the next dial.
 
         Args:
             **changes: settings by name.

@@ -295,7 +295,7 @@ class Connection:
     def current_dialect(self) -> Dialect:
         """What the current link speaks; without one, what the next will begin with."""
         link = self.gate.link
-        return self.dialect if link is None else link.dialect
+        return self._make_dialect(self.gate.config) if link is None else link.dialect
 
     @uninterrupted
     def configure(self, changes: Mapping[str, Any]) -> ClientConfig:

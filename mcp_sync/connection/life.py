@@ -125,7 +125,8 @@ class Life:
                 self._plan(0.0)
 
     def reconfigured(self) -> None:
-        """The settings have changed: a planned dial keeps to the new cap. Holds the lock."""
+        """The settings have changed: a planned dial, and its link, keep to them. Holds the lock."""
+        self._beginning.anew()
         if self._dial_at is not None and not self.outage.asked_to_wait:
             cap = time.monotonic() + self._gate.config.max_reconnect_delay
             self._dial_at = min(self._dial_at, cap)

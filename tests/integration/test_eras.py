@@ -314,6 +314,35 @@ def test_pinned_to_the_modern_era_silence_is_a_failed_attempt() -> None:
             assert line.is_quiet()
 
 
+def test_a_version_that_is_configured_later_holds_from_the_next_link_on() -> None:
+    with (
+        Switchboard(refusing(-32601), modern, initialize) as board,
+        MCPClient(board.fresh_url(), 0, **FAST) as client,
+    ):
+        assert client.get_client_info().protocol_version == NEWEST
+        for version in (MODERN, NEWEST):
+            client.configure(protocol_version=version)
+            client.reconnect()
+            assert client.wait_until_ready(PATIENCE)
+            assert client.get_client_info().protocol_version == version
+        assert dials(client) == (3, 0)
+
+
+def test_a_client_that_was_refused_for_its_version_may_be_given_another() -> None:
+    def old(line: Line) -> None:
+        line.refuse(line.read("server/discover"), -32601)
+
+    with Switchboard(old, refusing(-32601)) as board:
+        client = MCPClient(board.fresh_url(), protocol_version=MODERN, **FAST)
+        with contextlib.closing(client):
+            with pytest.raises(MCPConnectionRejected, match="use protocol_version='auto'"):
+                client.request("tools/list", timeout=PATIENCE)
+            client.configure(protocol_version="auto")
+            assert client.connect(PATIENCE)
+            assert client.wait_until_ready(PATIENCE)
+            assert client.get_client_info().protocol_version == NEWEST
+
+
 # The server is replaced
 
 
