@@ -17,14 +17,18 @@ __all__ = ["Peer"]
 
 _REMEMBERED_IDS: Final = 256
 
+_MOST_DIGITS: Final = 18
+"""No client sends so many requests."""
+
 Entry = TypeVar("Entry")
 
 
 class Peer(Generic[Entry]):
     """The ids and the pending table of one client, over all its links.
 
-    Ids are never used twice, so an answer from a retired link cannot meet a newer request. Not
-    safe for threads: the owner holds a lock, but for ``next_number``, which is atomic.
+    Ids are never used twice, so an answer from a retired link cannot meet a newer request, and a
+    number that comes back as a text, as from some servers, can mean no other. Not safe for threads:
+    the owner holds a lock, but for ``next_number``, which is atomic.
     """
 
     def __init__(self) -> None:
@@ -42,13 +46,19 @@ class Peer(Generic[Entry]):
 
     def take(self, request_id: RequestId) -> Entry | None:
         """Take an answered request out of the table; None when it is not in it."""
-        return self._pending.pop(request_id, None)
+        entry = self._pending.pop(request_id, None)
+        if entry is None and type(request_id) is str:
+            entry = self._pending.pop(_unquoted(request_id), None)
+        return entry
 
     def find(self, request_id: object) -> Entry | None:
         """Look an unanswered request up, by an id as it came; None when it is not in the table."""
         if not isinstance(request_id, int | str) or isinstance(request_id, bool):
             return None
-        return self._pending.get(request_id)
+        entry = self._pending.get(request_id)
+        if entry is None and type(request_id) is str:
+            entry = self._pending.get(_unquoted(request_id))
+        return entry
 
     def withdraw(self, request_id: RequestId) -> Entry | None:
         """Take a request out that nobody waits for any more; its answer will count as late."""
@@ -65,10 +75,18 @@ class Peer(Generic[Entry]):
 
     def was_withdrawn(self, request_id: RequestId | None) -> bool:
         """Whether an answer with this id comes late rather than from nowhere."""
-        return request_id in self._withdrawn
+        if request_id in self._withdrawn:
+            return True
+        return type(request_id) is str and _unquoted(request_id) in self._withdrawn
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._pending.values())
+
+
+def _unquoted(request_id: str) -> RequestId:
+    """The number that some servers give back as a text; any other text as it is."""
+    is_number = request_id.isascii() and request_id.isdigit() and request_id[0] != "0"
+    return int(request_id) if is_number and len(request_id) <= _MOST_DIGITS else request_id

@@ -251,7 +251,7 @@ def test_an_answer_meets_its_request_by_the_id_as_it_was_written(dialect: Dialec
         assert peer.take(message.id) == entry
 
 
-@pytest.mark.parametrize("other", ["1", 1.0, True, "unknown", None, [1], {"id": 1}])
+@pytest.mark.parametrize("other", ["01", 1.0, True, "unknown", None, [1], {"id": 1}])
 def test_an_answer_with_another_id_meets_no_request(other: Any) -> None:
     peer: Peer[str] = Peer()
     peer.register(McpDialect().request_id(peer.next_number()), "mine")

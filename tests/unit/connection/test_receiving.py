@@ -14,7 +14,7 @@ from mcp_sync import CompareblocksClient, MCPClient
 from mcp_sync.errors import MCPConnectionLost, MCPProtocolError, MCPResponseError
 from mcp_sync.events import NotificationEvent
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
-from peers_mcp import PATIENCE, Line, Switchboard
+from peers_mcp import NEWEST, PATIENCE, Line, Switchboard
 from scenes import FAST, Inbox, answer, read_request, send, shake_hands
 from timing import MS
 
@@ -80,6 +80,35 @@ def test_what_fits_nothing_is_dropped_and_counted_by_kind(
     assert strays_after(client, line) == {kind: 1}
     assert client.is_initialized()
     assert client.get_connection_stats().losses.count == 0
+
+
+def quoting(request: dict[str, Any]) -> dict[str, Any]:
+    """A request as a server knows it that makes texts of all ids."""
+    return {**request, "id": str(request["id"])}
+
+
+def test_a_server_may_give_ids_back_as_texts() -> None:
+    def shake_hands_quoting(line: Line) -> None:
+        line.refuse(quoting(line.read("server/discover")), -32601)
+        line.answer(quoting(line.read("initialize")), {"protocolVersion": NEWEST})
+        line.read("notifications/initialized")
+
+    with (
+        Switchboard(shake_hands_quoting) as board,
+        MCPClient(board.fresh_url(), 0, connect_timeout=PATIENCE, **FAST) as client,
+    ):
+        line, reports = board.line(), Inbox()
+        call = client.submit_tool("slow", on_progress=lambda done, *_: reports(done))
+        request = line.request("tools/call")
+        line.notify("notifications/progress", progressToken=str(request["id"]), progress=1)
+        assert reports.wait_for(lambda items: items == [1])
+        line.answer(quoting(request), {"content": []})
+        assert call.result(PATIENCE).content == ()
+        refused = client.submit("tools/list")
+        line.refuse(quoting(line.request("tools/list")), -32603, "not now")
+        with pytest.raises(MCPResponseError, match="not now"):
+            refused.result(PATIENCE)
+        assert client.get_connection_stats().strays == {}
 
 
 @pytest.mark.parametrize(

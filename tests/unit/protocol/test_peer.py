@@ -66,13 +66,39 @@ def test_an_entry_is_taken_once() -> None:
     assert (len(peer), list(peer)) == (0, [])
 
 
-def test_an_id_of_another_type_is_another_id() -> None:
+def test_a_number_that_comes_back_as_a_text_is_that_number() -> None:
+    peer: Peer[str] = Peer()
+    peer.register(17, "mine")
+    assert peer.find("17") == "mine"
+    assert peer.take("17") == "mine"
+    assert peer.take("17") is None
+    peer.register(18, "given up")
+    peer.withdraw(18)
+    assert peer.was_withdrawn("18")
+
+
+def test_a_text_is_not_a_number_where_it_is_an_id_itself() -> None:
     peer: Peer[str] = Peer()
     peer.register(1, "number")
-    assert peer.take("1") is None
     peer.register("1", "text")
+    assert peer.find("1") == "text"
     assert peer.take("1") == "text"
     assert peer.take(1) == "number"
+    peer.register("2", "text")
+    assert peer.take(2) is None
+
+
+@pytest.mark.parametrize(
+    "other", ["", "0", "01", "+1", "-1", " 1", "1 ", "1.0", "1e0", "\u0661", "\u00b9", "1" * 5000]
+)
+def test_a_text_that_only_resembles_a_number_is_another_id(other: str) -> None:
+    peer: Peer[str] = Peer()
+    for number in (0, 1, -1):
+        peer.register(number, "mine")
+    assert peer.find(other) is None
+    assert peer.take(other) is None
+    peer.withdraw(1)
+    assert not peer.was_withdrawn(other)
 
 
 def test_a_withdrawn_entry_is_remembered_so_that_its_answer_counts_as_late() -> None:
@@ -90,7 +116,7 @@ def test_an_answered_or_unknown_id_is_not_late() -> None:
     peer.take(1)
     peer.withdraw(1)
     peer.withdraw(2)
-    assert not any(peer.was_withdrawn(number) for number in (1, 2, 3, "1", None))
+    assert not any(peer.was_withdrawn(number) for number in (1, 2, 3, "1", "3", None))
 
 
 def test_only_so_many_withdrawn_ids_are_remembered() -> None:
