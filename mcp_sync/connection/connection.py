@@ -52,7 +52,7 @@ from .rounds import Rounds
 from .sending import Sender
 from .stats import Stats
 from .streams import Streams
-from .why import reason_of
+from .why import no_link, reason_of
 from .worker import start_worker
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ class Connection:
             return self._has_stopped() or (life.generation > before and not self._is_preparing())
 
         if not gate.wait_until(is_decided, Deadline(timeout)):
-            last = life.outage.last_error
-            waiting_for = f"a connection; {gate.state}, last error: {last}" if last else "a dial"
-            raise MCPTimeoutError("connect", timeout, False, waiting_for)
+            raise MCPTimeoutError("connect", timeout, False, f"a connection: {no_link(gate)}")
         with gate.lock:
             if life.generation > before:
                 return True
@@ -263,7 +261,7 @@ class Connection:
     def _not_initialized(self, deadline: Deadline) -> MCPError:
         if self.gate.state is _S.OFFLINE or not deadline.is_over():
             return self.offline_error()
-        waiting_for = f"a ready connection; the state is {self.gate.state}"
+        waiting_for = f"a connection: {no_link(self.gate)}"
         return MCPTimeoutError("initialize", deadline.timeout, False, waiting_for)
 
     def session_result(self) -> InitializeResult | None:
@@ -459,7 +457,7 @@ class Connection:
             raise self.unready_error()
         deadline = call.deadline or Deadline(call.answer_limit)
         if not self.wait_until_ready(deadline):
-            waiting_for = f"a connection; the state is {self.gate.state}"
+            waiting_for = f"a connection: {no_link(self.gate)}"
             raise MCPTimeoutError(call.method, deadline.timeout, False, waiting_for)
 
     @uninterrupted
@@ -473,7 +471,8 @@ class Connection:
 
     def offline_error(self) -> MCPOfflineError:
         """The error that tells since when, and why, there is no ready link."""
-        last, outage = self.life.outage.last_error, self.life.outage
+        outage = self.gate.outage
+        last = outage.last_error
         error = None if last is None else str(last)
         return MCPOfflineError(
             self.gate.unready_for(), len(self.calls.outbox), error, outage.attempt

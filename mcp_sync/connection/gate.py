@@ -25,6 +25,7 @@ from ..states import ConnectionState, Trigger, next_state
 from .condition import GateCondition
 from .dispatcher import Dispatcher
 from .link import Link
+from .reconnect import Outage
 from .stats import Stats
 from .worker import may_be_interrupted, run_uninterrupted
 
@@ -55,6 +56,7 @@ class Gate:
         self.dispatcher = dispatcher
         self.state_since = time.monotonic()
         self.link: Link | None = None
+        self.outage = Outage()
         self.abandoned = False
         """Whether the client was garbage-collected; the heartbeat then closes the connection."""
         self.ever_ready = False

@@ -70,7 +70,6 @@ class Life:
         self._beginning = beginning
         self._link_ready = link_ready
         self._start_threads = start_threads
-        self.outage = Outage()
         self.generation = 0
         self.dialing: Transport | None = None
         """The transport that is being opened, so that ``close`` can abort it."""
@@ -97,8 +96,8 @@ class Life:
             return
         gate.rejection = None
         if gate.state is _S.DISCONNECTED:
-            self.outage = Outage()
-        self.outage.asked_anew()
+            gate.outage = Outage()
+        gate.outage.asked_anew()
         self._beginning.anew()
         self._reauthorized = False
         gate.fire(Trigger.OPEN)
@@ -119,7 +118,7 @@ class Life:
         else:
             now = time.monotonic()
             due = now - self._unscheduled_at >= gate.config.reconnect_delay
-            due = due and not self.outage.asked_to_wait
+            due = due and not gate.outage.asked_to_wait
             if due and self._dial_at is not None and self._dial_at > now:
                 self._unscheduled_at = now
                 self._plan(0.0)
@@ -127,7 +126,7 @@ class Life:
     def reconfigured(self) -> None:
         """The settings have changed: a planned dial, and its link, keep to them. Holds the lock."""
         self._beginning.anew()
-        if self._dial_at is not None and not self.outage.asked_to_wait:
+        if self._dial_at is not None and not self._gate.outage.asked_to_wait:
             cap = time.monotonic() + self._gate.config.max_reconnect_delay
             self._dial_at = min(self._dial_at, cap)
         self._gate.changed.notify_all()
@@ -194,7 +193,7 @@ class Life:
                 gate.changed.wait(pause)
             if gate.state is _S.FAILED:
                 gate.fire(Trigger.RETRY)
-                gate.announce("reconnecting", attempt=self.outage.attempt + 1)
+                gate.announce("reconnecting", attempt=gate.outage.attempt + 1)
             gate.stats.dial_started(time.monotonic())
             return True
 
@@ -263,7 +262,7 @@ class Life:
             if gate.link is not link:
                 return
             self._beginning.anew()
-            self.outage.ended()
+            gate.outage.ended()
             link.ready = True
             link.ready_at = time.monotonic()
             gate.ever_ready = True
@@ -320,14 +319,14 @@ class Life:
         self._drop(link, loss, decision)
         if not was_ready:
             error = MCPConnectionLost(loss.cause, False, None, loss.close_code, loss.close_reason)
-            self._link_failed(self.outage.rejection(loss) or error, decision)
+            self._link_failed(gate.outage.rejection(loss) or error, decision)
             return
         self._leave(loss)
-        rejection = self.outage.rejection(loss)
+        rejection = gate.outage.rejection(loss)
         if rejection is not None:
             self._failed(rejection, decision)
             return
-        self._plan(self.outage.delay(gate.config))
+        self._plan(gate.outage.delay(gate.config))
         text = "connection lost (%s); dialing again"
         decision.later(log_change, _log, logging.INFO, gate.state, text, loss.cause)
         if self._calls.outbox:
@@ -353,7 +352,7 @@ class Life:
         link.loss = loss
         link.ready = False
         gate.note_readiness()
-        self.outage.lost(loss, ready_for)
+        gate.outage.lost(loss, ready_for)
         gate.stats.link_lost(time.monotonic(), loss.cause, loss.close_code, loss.close_reason)
         self._calls.link_lost(loss, decision)
         decision.later(link.transport.abort)
@@ -370,20 +369,20 @@ class Life:
     def _failed(self, error: MCPError, decision: Decision) -> None:
         """Count a failed attempt and decide what follows. Holds the lock."""
         gate = self._gate
-        self.outage.failed(error)
+        gate.outage.failed(error)
         rejected = is_permanent(error, gate.ever_ready)
         once_more = rejected and self._may_reauthorize(error)
         permanent = rejected and not once_more
         if gate.state is _S.OFFLINE and not permanent:
             gate.stats.quiet_probe()
-            self._plan(self.outage.probe_delay(gate.config))
+            self._plan(gate.outage.probe_delay(gate.config))
             return
         gate.fire(Trigger.FAIL)
-        attempt = self.outage.attempt
+        attempt = gate.outage.attempt
         if permanent:
             self._give_up(error, True, decision)
-        elif once_more or not self.outage.is_over(gate.config):
-            delay = self.outage.delay(gate.config)
+        elif once_more or not gate.outage.is_over(gate.config):
+            delay = gate.outage.delay(gate.config)
             self._plan(delay)
             self._announce_failed(error, delay, permanent=False)
             decision.later(_log_failure, gate.state, attempt, str(error), delay)
@@ -391,7 +390,7 @@ class Life:
             self._announce_failed(error, None, permanent=False)
             gate.fire(Trigger.GIVE_UP)
             gate.announce("offline", attempts=attempt, error=str(error))
-            self._plan(self.outage.probe_delay(gate.config))
+            self._plan(gate.outage.probe_delay(gate.config))
             text = "offline after %d attempts: %s; calls are queued"
             decision.later(log_change, _log, logging.WARNING, gate.state, text, attempt, error)
         else:
@@ -440,7 +439,7 @@ class Life:
     def _announce_failed(self, error: MCPError, delay: float | None, *, permanent: bool) -> None:
         self._gate.announce(
             "failed",
-            attempt=self.outage.attempt,
+            attempt=self._gate.outage.attempt,
             error=str(error),
             next_delay=delay,
             permanent=permanent,

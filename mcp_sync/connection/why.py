@@ -9,7 +9,7 @@ from .gate import Gate
 from .link import Link
 from .outbox import Outbox
 
-__all__ = ["reason_of"]
+__all__ = ["no_link", "reason_of"]
 
 
 def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
@@ -37,7 +37,14 @@ def reason_of(call: Call, gate: Gate, outbox: Outbox) -> str:
     place = f"queued at position {outbox.position(call)} of {len(outbox)}"
     if gate.is_ready():
         return f"its turn: {place}"
-    return f"a connection: {place}, {gate.state}, no ready link for {gate.unready_for():.1f} s"
+    return f"a connection: {place}, {no_link(gate)}"
+
+
+def no_link(gate: Gate) -> str:
+    """Say since when, and why, there is no ready link, as a part of a sentence."""
+    error = gate.outage.last_error
+    reason = "" if error is None else f", last error: {error}"
+    return f"{gate.state}, no ready link for {gate.unready_for():.1f} s{reason}"
 
 
 def _for_an_answer(link: Link, written_at: float) -> str:

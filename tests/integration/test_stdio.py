@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -217,6 +218,17 @@ def test_a_child_that_dies_at_its_start_says_why() -> None:
     diary.wait_for("failed", 3)
     client.close()
     assert diary.names().count("failed") == 3
+
+
+def test_a_call_that_waits_for_a_child_that_dies_at_its_start_says_why() -> None:
+    client = make_client(stdio_command(stderr=["KeyError: 'PORT'"], exit=3))
+    with contextlib.closing(client):
+        diary = Diary(client)
+        client.submit("tools/list")
+        diary.wait_for("failed")
+        with pytest.raises(MCPTimeoutError, match="exit status 3.*KeyError: 'PORT'") as caught:
+            client.request("tools/list", timeout=100 * MS)
+        assert not caught.value.sent
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from house import PROJECT
 from shown import Shown
 
 TUTORIAL = PROJECT / "docs" / "tutorial-notebook.ipynb"
+_LAST_ERROR = re.compile(r", last error: [^'\n]*")
 
 
 def read() -> Any:
@@ -49,8 +50,8 @@ def _outline(output: Any) -> Any:
 
 
 def _lasting(text: str) -> str:
-    """Without the numbers and the states of a client that dials."""
-    return re.sub(r"\d[\d.e-]*|failed|reconnecting|offline", "#", text)
+    """Without the numbers, and the states and errors of a client that dials."""
+    return re.sub(r"\d[\d.e-]*|failed|reconnecting|offline", "#", _LAST_ERROR.sub("", text))
 
 
 def test_the_tutorial_runs_and_shows_what_is_stored(executed: Any) -> None:

@@ -83,6 +83,19 @@ def test_a_timeout_tells_what_was_waited_for() -> None:
     assert caught.value.sent is False
 
 
+def test_a_call_without_a_link_tells_why_there_is_none() -> None:
+    with nobody_listening() as url, MCPClient(url, 0, start_offline=True, **FAST) as client:
+        assert not client.connect(PATIENCE)
+        call = client.submit("ping")
+        reason = (
+            r"(connecting|offline), no ready link for \d+\.\d s, last error: .*connection refused"
+        )
+        assert re.search(reason, client.why(call))
+        with pytest.raises(MCPTimeoutError, match=reason):
+            client.request("ping", timeout=20 * MS)
+        client.clear_offline_queue()
+
+
 def test_all_unsettled_calls_are_told_of_one_a_line() -> None:
     with nobody_listening() as url, MCPClient(url, start_offline=True) as client:
         assert client.why() == "no call is waiting"
