@@ -74,8 +74,7 @@ class Receiver:
         try:
             message = link.dialect.classify(decode(text))
         except MCPProtocolError as error:
-            self._stray("malformed", str(error))
-            return None
+            return self._accept_parts(link, text, error)
         if type(message) is not Response:
             self._accept_other(link, message)
             return None
@@ -89,6 +88,16 @@ class Receiver:
         call.conclude(message.result)
         link.concluding = None
         return call
+
+    def _accept_parts(self, link: Link, text: str, error: MCPProtocolError) -> Call | None:
+        """Take what is no message, which may be several; the last of the calls they answered."""
+        parts = link.dialect.split(text)
+        if not parts:
+            self._stray("malformed", str(error))
+        answered = None
+        for part in parts:
+            answered = self.accept(link, part) or answered
+        return answered
 
     def abandon(self, link: Link) -> None:
         """Fail the call whose answer was being passed on when an interrupt struck."""

@@ -165,6 +165,17 @@ class Dialect(abc.ABC):
         """Tell what kind of message an object is."""
         return classify(raw)
 
+    def split(self, text: str) -> list[str]:
+        """Split what is no message into the messages that a server may send as one.
+
+        Args:
+            text: what ``decode`` refused.
+
+        Returns:
+            Their texts, for ``decode``; none where it is nothing of use.
+        """
+        return []
+
     def cancellation(self, request_id: RequestId, reason: str) -> Notification | None:
         """Give the notification that withdraws a request; None where the server knows none."""
         return None

@@ -10,6 +10,7 @@ import attrs
 from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
 from ..types.versions import (
+    BATCH_VERSION,
     COMPAREBLOCKS_VERSION,
     HANDSHAKE_VERSIONS,
     LATEST_HANDSHAKE_VERSION,
@@ -17,7 +18,7 @@ from ..types.versions import (
     newest_common,
 )
 from .dialect import METHOD_NOT_FOUND, Dialect, Handshake, HandshakeStep, Session
-from .messages import Notification, Request, RequestId
+from .messages import Notification, Request, RequestId, split_batch
 from .offer import Offer
 
 __all__ = [
@@ -99,6 +100,10 @@ class McpDialect(Dialect):
         """The name in ``tools/call``."""
         name = params.get("name") if params is not None and method == "tools/call" else None
         return name if isinstance(name, str) else None
+
+    def split(self, text: str) -> list[str]:
+        """A batch, which one revision alone knows (MCP 2025-03-26, basic)."""
+        return split_batch(text) if self.version == BATCH_VERSION else []
 
     def cancellation(self, request_id: RequestId, reason: str) -> Notification | None:
         """``notifications/cancelled`` (MCP 2025-11-25, utilities/cancellation)."""

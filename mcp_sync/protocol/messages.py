@@ -35,6 +35,7 @@ __all__ = [
     "encode_request",
     "encode_result",
     "join_params",
+    "split_batch",
 ]
 
 INVALID_REQUEST: Final = -32600
@@ -42,6 +43,9 @@ INVALID_REQUEST: Final = -32600
 
 INVALID_PARAMS: Final = -32602
 """The error code for params that are impossible (the same)."""
+
+_MOST_IN_A_BATCH: Final = 1000
+"""Whoever reads does nothing else meanwhile."""
 
 RequestId = int | str
 """The id of a request; never null, so that every request can be answered."""
@@ -325,6 +329,25 @@ def decode(text: str) -> dict[str, Any]:
     if type(raw) is not dict:
         raise MCPProtocolError("the message is not a JSON object", text)
     return raw
+
+
+def split_batch(text: str) -> list[str]:
+    """Split an array of messages into the texts of each.
+
+    Args:
+        text: what ``decode`` refused.
+
+    Returns:
+        Texts for ``decode``, which refuses those of what is no object, such as a batch in a batch;
+        none where the text is no array, or one of more than a thousand.
+    """
+    try:
+        batch = _loads(text)
+        if type(batch) is not list or len(batch) > _MOST_IN_A_BATCH:
+            return []
+        return [json.dumps(one) if type(one) is dict else "null" for one in batch]
+    except (ValueError, RecursionError):
+        return []
 
 
 def classify(raw: dict[str, Any]) -> Message:

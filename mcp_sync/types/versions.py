@@ -10,6 +10,7 @@ from typing import Final
 
 __all__ = [
     "AUTO",
+    "BATCH_VERSION",
     "COMPAREBLOCKS_VERSION",
     "HANDSHAKE_VERSIONS",
     "LATEST_HANDSHAKE_VERSION",
@@ -36,6 +37,9 @@ LATEST_MODERN_VERSION: Final = MODERN_VERSIONS[0]
 
 LATEST_HANDSHAKE_VERSION: Final = HANDSHAKE_VERSIONS[0]
 """What ``initialize`` asks for."""
+
+BATCH_VERSION: Final = "2025-03-26"
+"""The only one in which messages may come as an array."""
 
 PROTOCOL_VERSIONS: Final = MODERN_VERSIONS + HANDSHAKE_VERSIONS
 """Every revision that this client speaks, newest first."""

@@ -15,7 +15,7 @@ from mcp_sync.errors import MCPConnectionLost, MCPProtocolError, MCPResponseErro
 from mcp_sync.events import NotificationEvent
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard
-from scenes import FAST, Inbox, answer, read_request, send, shake_hands
+from scenes import FAST, Inbox, answer, in_threads, read_request, send, shake_hands
 from timing import MS
 
 
@@ -80,6 +80,51 @@ def test_what_fits_nothing_is_dropped_and_counted_by_kind(
     assert strays_after(client, line) == {kind: 1}
     assert client.is_initialized()
     assert client.get_connection_stats().losses.count == 0
+
+
+@pytest.fixture
+def batching() -> Iterator[Switchboard]:
+    """A server of the one version in which messages may come as an array."""
+    with Switchboard(lambda line: line.shake_hands("2025-03-26")) as board:
+        yield board
+
+
+@pytest.mark.parametrize("kind", [MCPClient, ReaderOnlyClient])
+def test_a_batch_is_taken_in_as_the_messages_it_holds(
+    batching: Switchboard, kind: type[MCPClient]
+) -> None:
+    with kind(batching.fresh_url()) as client:
+        line, told = batching.line(), Inbox()
+        client.on_notification("notifications/tools/list_changed", told)
+        calls = [client.submit("tools/list") for _ in range(3)]
+        first, second, third = (line.next("tools/list")["id"] for _ in calls)
+        line.send(
+            [
+                {"jsonrpc": "2.0", "id": second, "result": {"number": 2}},
+                {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"},
+                {"jsonrpc": "2.0", "id": third, "error": {"code": -32603, "message": "not 3"}},
+                {"jsonrpc": "2.0", "id": 99999, "method": "ping"},
+                ["no message"],
+                {"jsonrpc": "2.0", "id": first, "result": {"number": 1}},
+            ]
+        )
+        assert [call.result(PATIENCE) for call in calls[:2]] == [{"number": 1}, {"number": 2}]
+        with pytest.raises(MCPResponseError, match="not 3"):
+            calls[2].result(PATIENCE)
+        assert told.wait_for(lambda events: len(events) == 1)
+        assert line.message()["result"] == {}
+        assert client.get_connection_stats().strays == {"malformed": 1}
+
+
+def test_a_caller_reads_its_answer_out_of_a_batch(batching: Switchboard) -> None:
+    with MCPClient(batching.fresh_url()) as client:
+        line = batching.line()
+
+        def answer_in_an_array() -> None:
+            request = line.next("tools/list")
+            line.send([{"jsonrpc": "2.0", "id": request["id"], "result": {"tools": []}}])
+
+        in_threads([answer_in_an_array, lambda: client.request("tools/list", timeout=PATIENCE)])
 
 
 def quoting(request: dict[str, Any]) -> dict[str, Any]:

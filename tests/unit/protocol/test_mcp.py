@@ -6,6 +6,7 @@ import pytest
 
 from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.protocol.messages import Notification, Request
+from mcp_sync.types.versions import PROTOCOL_VERSIONS
 
 READS = {
     "completion/complete",
@@ -65,3 +66,9 @@ def test_a_ping_of_the_server_is_answered_with_nothing_and_the_rest_is_unknown()
     assert dialect.answer(Request("a", "ping", {"_meta": {}})) == {}
     for method in ("roots/list", "sampling/createMessage", "elicitation/create", "pings", ""):
         assert dialect.answer(Request("a", method, {})) is None
+
+
+@pytest.mark.parametrize("version", PROTOCOL_VERSIONS)
+def test_messages_may_come_as_an_array_in_one_version_alone(version: str) -> None:
+    parts = McpDialect(version).split('[{"id":1},{"id":2}]')
+    assert len(parts) == (2 if version == "2025-03-26" else 0)

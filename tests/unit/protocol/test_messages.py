@@ -29,6 +29,7 @@ from mcp_sync.protocol.messages import (
     encode_params,
     encode_request,
     encode_result,
+    split_batch,
 )
 
 DEEP = 100_000
@@ -304,6 +305,32 @@ def test_nesting_without_end_is_refused_when_read(text: str) -> None:
         decode(text)
     assert caught.value.rule == "the message is nested too deeply"
     assert caught.value.received == f"{text[:200]}… ({len(text)} characters)"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('[{"id":1}]', [{"id": 1}]),
+        (' [ {"id":1} , {"a":[NaN,"\\ud800"]} ]\n', [{"id": 1}, {"a": [math.nan, "\ud800"]}]),
+        ("[" + ",".join(["{}"] * 1000) + "]", [{}] * 1000),
+        ("[]", []),
+        ("[" + ",".join(["{}"] * 1001) + "]", []),
+        ('{"id":1}', []),
+        ("[{}", []),
+        ("", []),
+        ("7", []),
+        ("[" * DEEP, []),
+        ("[" + '{"a":' * DEEP + "1" + "}" * DEEP + "]", []),
+    ],
+)
+def test_a_batch_is_split_into_its_messages(text: str, parts: list[Any]) -> None:
+    assert repr([decode(part) for part in split_batch(text)]) == repr(parts)
+
+
+def test_what_is_no_object_in_a_batch_is_refused_like_any_text_that_is_none() -> None:
+    for part in split_batch('[7,"x",null,[{"id":1}],[]]'):
+        with pytest.raises(MCPProtocolError, match="not a JSON object"):
+            decode(part)
 
 
 @pytest.mark.parametrize(
