@@ -165,6 +165,9 @@ class Call(Future[Any]):
     followed = False
     """Whether a caller waits for it, or did, while somebody else read the link."""
 
+    was_refused = False
+    """Whether a server refused it unseen and it was sent once more."""
+
     rounds = 0
     """How often its server has asked for input."""
 

@@ -172,6 +172,32 @@ class Calls:
             return True
 
     @uninterrupted
+    def send_again(self, request_id: RequestId, attend: Callable[[Decision], None]) -> bool:
+        """Queue a call that was refused unseen, for one more try under a new id.
+
+        Args:
+            request_id: of the request that was refused.
+            attend: sees to it that the queue is drained; called under the lock.
+
+        Returns:
+            False where there is no such call, or it had that try.
+        """
+        with self._gate.decide() as decision:
+            call = self.peer.find(request_id)
+            if call is None or call.internal or call.was_refused:
+                return False
+            self.peer.take(request_id)
+            self.outbox.discard(call)
+            call.was_refused = True
+            # So that its writer, who may not have come so far, does not take it for written.
+            call.request_id = None
+            call.note("refused")
+            self.requeue([call])
+            self.adopt([call], decision)
+            attend(decision)
+            return True
+
+    @uninterrupted
     def cancel(self, call: Call) -> bool:
         """Withdraw a call, and tell the server where its dialect can; False when settled."""
         with self._gate.decide() as decision:

@@ -121,6 +121,7 @@ class Connection:
         self.requests = ServerRequests(self.life.down)
         rounds = Rounds(self.gate, self.calls, self.requests, partial(self.start, may_block=True))
         self.receiver = Receiver(self.gate, self.calls, self.requests, rounds)
+        self.receiver.attend = self._link_ready
         self._reading = Reading(self.gate, self.calls, self.receiver, self.life.down, lead=lead)
         self._exchange = Exchange(self.gate, self.calls, self._sender, self, self._settle)
         self.streams = Streams(

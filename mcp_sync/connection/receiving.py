@@ -26,7 +26,7 @@ from ..protocol.messages import (
 from ..protocol.rounds import INPUT_REQUIRED, is_complete
 from .call import Call
 from .calls import Calls
-from .gate import Gate
+from .gate import Decision, Gate
 from .link import Link
 from .requests import ServerRequests
 from .rounds import Rounds
@@ -51,6 +51,8 @@ class Receiver:
         self._rounds = rounds
         self.taps: Mapping[str, tuple[Tap, ...]] = {}
         """Who of us must see a notification as it is read, by method; replaced as a whole."""
+        self.attend: Callable[[Decision], None] = lambda _: None
+        """Sees to it that what is queued is sent; called under the lock."""
         self.ends_stream: Callable[[Link, RequestId, MCPError | None], bool] = lambda *_: False
         """Takes an answer that belongs to no call; whether it ended a stream of notifications."""
         self.wants: Callable[[str], bool] = lambda _: True
@@ -188,6 +190,10 @@ class Receiver:
             self._stray("null id", message.message)
             return
         dialect = link.dialect
+        if dialect.is_worth_another_try(message) and self._calls.send_again(
+            message.id, self.attend
+        ):
+            return
         if not self._calls.fail_answered(
             message.id, lambda call: dialect.error(message, call.method)
         ):

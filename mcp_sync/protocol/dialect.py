@@ -188,6 +188,10 @@ class Dialect(abc.ABC):
         """Turn an error answer into the exception that its caller gets."""
         return MCPResponseError(response.code, response.message, response.data, method)
 
+    def is_worth_another_try(self, response: ErrorResponse) -> bool:
+        """Whether a request was refused, and not begun, for what the server says it takes."""
+        return False
+
     def check_size(self, size: int) -> None:
         """Refuse a message that the server would not accept.
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import attrs
 
 from .dialect import Dialect, with_meta
-from .mcp import McpDialect
-from .messages import Request, RequestId, encode_params, encode_request
+from .mcp import UNSUPPORTED_VERSION, McpDialect, supported_by
+from .messages import ErrorResponse, Request, RequestId, encode_params, encode_request
 from .offer import Offer
 
 __all__ = ["LOG_LEVEL_KEY", "STAMPED_KEYS", "SUBSCRIPTION_KEY", "ModernDialect", "stamp"]
@@ -84,6 +84,11 @@ class ModernDialect(McpDialect):
     def with_offer(self, offer: Offer) -> Dialect:
         """The same dialect with another stamp: the next request declares it."""
         return attrs.evolve(self, offer=offer)
+
+    def is_worth_another_try(self, response: ErrorResponse) -> bool:
+        """A refused version that is listed as supported (MCP 2026-07-28, versioning)."""
+        refused = response.code == UNSUPPORTED_VERSION
+        return refused and self.version in supported_by(self.error(response, ""))
 
     def answer(self, request: Request) -> Mapping[str, Any] | None:
         """Nothing: a modern client sends no answers, not even to a ping."""

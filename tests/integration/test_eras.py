@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from calls_made import ReaderOnlyClient
 from mcp_sync import MCPClient
 from mcp_sync.errors import (
     MCPConnectionRejected,
@@ -511,6 +512,62 @@ def test_an_error_of_a_modern_server_is_the_calls(client: MCPClient, line: Line)
     error = call.exception(PATIENCE)
     assert isinstance(error, MCPResponseError)
     assert (error.code, error.data) == (-32021, {"requiredCapabilities": {"roots": {}}})
+
+
+@pytest.mark.parametrize("kind", [MCPClient, ReaderOnlyClient])
+def test_a_request_whose_version_is_refused_and_listed_is_sent_once_more(
+    kind: type[MCPClient],
+) -> None:
+    with Switchboard(modern) as board, kind(board.fresh_url(), **FAST) as client:
+        line = board.line()
+        refused: list[Any] = []
+
+        def refuse_once() -> None:
+            refused.append(line.request("tools/call"))
+            line.refuse(refused[0], -32022, supported=[MODERN, NEWEST], requested=MODERN)
+            refused.append(line.request("tools/call"))
+            line.answer(refused[1], {"content": [{"type": "text", "text": "done"}]})
+
+        def call() -> None:
+            assert client.call_tool("tool", {"a": 1}, timeout=PATIENCE).text == "done"
+
+        in_threads([refuse_once, call])
+        first, second = refused
+        assert first["params"] == second["params"]
+        assert first["id"] != second["id"]
+        assert client.get_connection_stats().strays == {}
+        assert dials(client) == (1, 0)
+
+
+def test_a_request_whose_version_is_refused_twice_has_failed(client: MCPClient, line: Line) -> None:
+    call = client.submit("tools/call")
+    for _ in range(2):
+        line.refuse(line.request("tools/call"), -32022, supported=[MODERN])
+    error = call.exception(PATIENCE)
+    assert isinstance(error, MCPResponseError)
+    assert error.code == -32022
+    assert line.is_quiet()
+
+
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [
+        (-32022, {"supported": [NEWEST]}),
+        (-32022, {"supported": MODERN}),
+        (-32022, {}),
+        (-32021, {"supported": [MODERN]}),
+        (-32004, {"supported": [MODERN]}),
+    ],
+)
+def test_a_request_that_is_refused_for_anything_else_has_failed_at_once(
+    client: MCPClient, line: Line, code: int, data: dict[str, Any]
+) -> None:
+    call = client.submit("tools/call")
+    line.refuse(line.request("tools/call"), code, **data)
+    error = call.exception(PATIENCE)
+    assert isinstance(error, MCPResponseError)
+    assert error.code == code
+    assert line.is_quiet()
 
 
 def test_the_health_of_a_modern_server_is_asked_by_discovering_it(
