@@ -99,6 +99,8 @@ class Receiver:
         answered = None
         for part in parts:
             answered = self.accept(link, part) or answered
+        # Together they are the one message that was read.
+        link.messages_received -= len(parts)
         return answered
 
     def abandon(self, link: Link) -> None:
