@@ -391,8 +391,15 @@ class Call(Future[Any]):
         """Settle with a result, or with an error when the outcome is one."""
         if isinstance(outcome, MCPError):
             self.set_exception(outcome)
-        else:
-            self.set_result(outcome)
+            return
+        with self._condition:
+            if not (self._waiters or self._done_callbacks or self._state in _DONE):
+                # As ``set_result`` does it, where only those who wait here are to be told.
+                self._result = outcome
+                self._state = FINISHED
+                self._condition.notify_all()
+                return
+        self.set_result(outcome)
 
     def __repr__(self) -> str:
         fate = self.owner.value if not self.done() else "settled"

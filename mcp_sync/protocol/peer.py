@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from .messages import RequestId
@@ -32,13 +32,10 @@ class Peer(Generic[Entry]):
     """
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(1)
+        self.next_number: Callable[[], int] = itertools.count(1).__next__
+        """Allots the next request number; atomic."""
         self._pending: dict[RequestId, Entry] = {}
         self._withdrawn: collections.deque[RequestId] = collections.deque(maxlen=_REMEMBERED_IDS)
-
-    def next_number(self) -> int:
-        """Allot the next request number; atomic."""
-        return next(self._numbers)
 
     def register(self, request_id: RequestId, entry: Entry) -> None:
         """Put a request into the table, before its first byte is written."""
@@ -53,7 +50,9 @@ class Peer(Generic[Entry]):
 
     def find(self, request_id: object) -> Entry | None:
         """Look an unanswered request up, by an id as it came; None when it is not in the table."""
-        if not isinstance(request_id, int | str) or isinstance(request_id, bool):
+        if type(request_id) is int:
+            return self._pending.get(request_id)
+        if not isinstance(request_id, str):
             return None
         entry = self._pending.get(request_id)
         if entry is None and type(request_id) is str:
