@@ -19,7 +19,6 @@ from .client_events import EventSource
 from .config import ClientConfig, check_plain_authorization
 from .connection.connection import Connection
 from .connection.dispatcher import Dispatcher
-from .connection.resolver import LookUp
 from .connection.worker import start_worker
 from .deadline import Deadline
 from .process_hooks import track
@@ -27,7 +26,6 @@ from .protocol.dialect import Dialect
 from .states import ConnectionState
 from .transports.base import Transport
 from .transports.late_import import importing
-from .transports.websocket import WebSocketSettings, WebSocketTransport
 from .types.session import ClientDescription, InitializeResult
 
 if TYPE_CHECKING:
@@ -369,9 +367,12 @@ def _make_transport(config: ClientConfig) -> Transport:
     return _make_websocket(config) if config.stdio is None else _make_stdio(config, config.stdio)
 
 
+# A transport is imported with the first link of its kind: a program pays for what it uses, when it
+# uses it, and a system without pipes can still dial.
+
+
 def _make_stdio(config: ClientConfig, command: tuple[str, ...]) -> Transport:
     with importing:
-        # Most clients start no process, and a system without pipes has none to start.
         from .transports.stdio import StdioSettings, StdioTransport  # noqa: PLC0415 - see above
     settings = StdioSettings(
         command=command, env=config.env, cwd=config.cwd, max_message_size=config.max_message_size
@@ -380,6 +381,12 @@ def _make_stdio(config: ClientConfig, command: tuple[str, ...]) -> Transport:
 
 
 def _make_websocket(config: ClientConfig) -> Transport:
+    with importing:
+        from .connection.resolver import LookUp  # noqa: PLC0415 - see above
+        from .transports.websocket import (  # noqa: PLC0415 - see above
+            WebSocketSettings,
+            WebSocketTransport,
+        )
     headers = config.headers() if callable(config.headers) else config.headers
     check_plain_authorization(config.server_url, headers, config.allow_insecure_auth, config.proxy)
     settings = WebSocketSettings(

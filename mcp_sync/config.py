@@ -7,7 +7,6 @@ in a TOML file; this room does not know what any of them is used for.
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -24,6 +23,8 @@ from .types.versions import AUTO
 from .url import mask_url, parse_websocket_url
 
 if TYPE_CHECKING:
+    import ssl
+
     from .types.journal import JournalSettings
 
 __all__ = [

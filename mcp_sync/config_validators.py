@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -109,7 +108,11 @@ def headers(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 def ssl_context(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A TLS context or None."""
-    if value is not None and not isinstance(value, ssl.SSLContext):
+    if value is None:
+        return
+    import ssl  # noqa: PLC0415 - costs a third of what the client does, and most have no context
+
+    if not isinstance(value, ssl.SSLContext):
         raise MCPConfigurationError(attribute.name, value, "must be an ssl.SSLContext or None")
 
 
