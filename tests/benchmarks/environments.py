@@ -1,4 +1,4 @@
-"""The peers that need packages of their own: each in a virtual environment, made once.
+"""What needs packages of its own, peers and server: each in a virtual environment, made once.
 
 They live under MCP_SYNC_BENCH_ENVIRONMENTS, or else under the project's ``.tox``.
 """
@@ -12,16 +12,21 @@ import venv
 from pathlib import Path
 from typing import Final
 
-__all__ = ["HOME", "REQUIREMENTS", "python_of"]
+__all__ = ["HOME", "REQUIREMENTS", "SERVER", "python_of"]
 
 PROJECT: Final = Path(__file__).parents[2]
 
+SERVER: Final = "server"
+
 REQUIREMENTS: Final = {
+    # Not beside the clients: what it brings along, websocket-client would import, too.
+    SERVER: "picows==2.*",
+    "fastmcp http": "fastmcp==4.*",
     "websockets": "websockets==17.*",
     "sdk 1.30 ws": "mcp[ws]==1.30.*",
     "sdk 2.3 http": "mcp==2.3.*",
 }
-"""What each peer needs; peers that are not here run in the environment of the benchmark."""
+"""What each needs; peers that are not here run in the environment of the benchmark."""
 
 HOME: Final = Path(os.environ.get("MCP_SYNC_BENCH_ENVIRONMENTS", PROJECT / ".tox" / "bench-peers"))
 """Where the environments are, and whatever else is worth keeping from run to run."""
@@ -30,7 +35,7 @@ INSTALL_SECONDS: Final = 300
 
 
 def python_of(peer: str) -> str:
-    """The interpreter that a peer runs under; its environment is made if it is not there.
+    """The interpreter that a peer, or the server, runs under; it is made if it is not there.
 
     Raises:
         RuntimeError: the packages could not be installed.

@@ -1,4 +1,4 @@
-"""Where the benchmark puts its figures, and the table of them in ``docs/performance.md``."""
+"""Where the benchmark puts its figures, and their table and plot in ``docs/performance.md``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..pages import PROJECT, between_markers, circumstances, load, save, table
 from .parts import Part
+from .plot import draw
 
 __all__ = ["FILE", "measured", "record", "render", "row"]
 
@@ -33,6 +34,7 @@ def record(rows: dict[str, dict[str, Any]]) -> None:
     """Put rows down in place of earlier ones of their names, and show all on the page."""
     merged = save(FILE, load(FILE), rows)
     PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), merged), encoding="utf-8")
+    draw(merged)
 
 
 def measured(part: Mapping[str, Any]) -> str:

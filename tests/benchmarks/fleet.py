@@ -7,14 +7,13 @@ import json
 import os
 import random
 import subprocess
-import sys
 import textwrap
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from .environments import HOME, python_of
+from .environments import HOME, SERVER, python_of
 
 __all__ = ["PROJECT", "Fleet", "Results", "Server", "Worker", "WorkerError", "environment"]
 
@@ -86,7 +85,7 @@ class Server(_Process):
     """The fast server."""
 
     def __init__(self) -> None:
-        super().__init__([sys.executable, "-m", "tests.benchmarks.server"])
+        super().__init__([python_of(SERVER), "-m", "tests.benchmarks.server"])
         websocket, http = self.read()
         self.urls = {
             "ws": f"ws://127.0.0.1:{websocket}",

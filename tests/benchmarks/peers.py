@@ -148,6 +148,15 @@ class SdkTwo(_Sdk):
         return self.stack.enter_context(self.portal.wrap_async_context_manager(Client(url)))
 
 
+class FastMcp(_Sdk):
+    """fastmcp's client over HTTP, which is built on the official SDK."""
+
+    def open(self, url: str) -> Any:
+        from fastmcp import Client
+
+        return self.stack.enter_context(self.portal.wrap_async_context_manager(Client(url)))
+
+
 def _bare(url: str) -> Peer:
     from .peers_tuned import Bare
 
@@ -169,5 +178,6 @@ PEERS: Final[dict[str, Callable[[str], Peer]]] = {
     "websockets": Websockets,
     "sdk 1.30 ws": SdkOne,
     "sdk 2.3 http": SdkTwo,
+    "fastmcp http": FastMcp,
 }
 """Every peer by its name."""

@@ -11,6 +11,14 @@ __all__ = ["beside_cpu", "big", "sequential", "threads"]
 
 SDK_ONE: Final = "sdk 1.30 ws"
 SDK_TWO: Final = "sdk 2.3 http"
+FASTMCP: Final = "fastmcp http"
+
+NAMES: Final = {
+    "tuned": "tuned loop behind a lock",
+    SDK_ONE: "official SDK 1.30, WebSocket",
+    SDK_TWO: "official SDK 2.3, HTTP",
+    FASTMCP: "fastmcp 4, HTTP",
+}
 
 MEGABYTE: Final = 1_000_000
 
@@ -18,7 +26,7 @@ MEGABYTE: Final = 1_000_000
 def sequential(fleet: Fleet) -> list[Part]:
     """One call after the other: latency and CPU."""
     order: dict[str, Any] = {"what": "latency"}
-    peers = ("ours", "ours modern", "tuned", "bare", "websockets", SDK_ONE, SDK_TWO)
+    peers = ("ours", "ours modern", "tuned", "bare", "websockets", SDK_ONE, SDK_TWO, FASTMCP)
     results = fleet.rounds(dict.fromkeys(peers, order))
 
     def row(key: str, pair: tuple[str, str], goal: tuple[str, float], text: str) -> Part:
@@ -26,17 +34,20 @@ def sequential(fleet: Fleet) -> list[Part]:
         return ratios(fleet, results, key, pair, goal, measure=text, scale=unit)
 
     return [
-        row("p50", ("ours", "tuned"), ("≤", 1.2), "call, 100 B, p50, legacy era / tuned loop"),
-        row("p50", ("ours modern", "tuned"), ("≤", 1.2), "the same, 2026-07-28 / tuned loop"),
-        row("p50", (SDK_ONE, "ours"), ("≥", 3.4), "the same, official SDK 1.30, WebSocket / ours"),
-        row("p50", (SDK_TWO, "ours"), ("≥", 9), "the same, official SDK 2.3, HTTP / ours"),
-        row("p50", ("websockets", "ours"), ("≥", 1), "the same, websockets' sync client / ours"),
-        row("p50", ("bare", "ours"), ("≥", 1), "the same, untuned bare loop / ours"),
-        row("p99", ("ours", "tuned"), ("≤", 1.5), "call, 100 B, p99 / tuned loop"),
-        row("p99", ("ours modern", "tuned"), ("≤", 1.5), "the same, 2026-07-28 / tuned loop"),
+        row(
+            "p50", ("ours", "tuned"), ("≤", 1.2), "p50 of a call of 100 B, legacy era / tuned loop"
+        ),
+        row("p50", ("ours modern", "tuned"), ("≤", 1.2), "p50, 2026-07-28 / tuned loop"),
+        row("p50", (SDK_ONE, "ours"), ("≥", 3.4), "p50, official SDK 1.30, WebSocket / ours"),
+        row("p50", (SDK_TWO, "ours"), ("≥", 9), "p50, official SDK 2.3, HTTP / ours"),
+        row("p50", (FASTMCP, "ours"), ("≥", 9), "p50, fastmcp 4, HTTP / ours"),
+        row("p50", ("websockets", "ours"), ("≥", 1), "p50, websockets' sync client / ours"),
+        row("p50", ("bare", "ours"), ("≥", 1), "p50, untuned bare loop / ours"),
+        row("p99", ("ours", "tuned"), ("≤", 1.5), "p99, legacy era / tuned loop"),
+        row("p99", ("ours modern", "tuned"), ("≤", 1.5), "p99, 2026-07-28 / tuned loop"),
         row("cpu", ("ours", "tuned"), ("≤", 1.3), "client CPU per 1,000 calls / tuned loop"),
-        row("cpu", (SDK_ONE, "ours"), ("≥", 5), "the same, official SDK 1.30, WebSocket / ours"),
-        row("cpu", (SDK_TWO, "ours"), ("≥", 5), "the same, official SDK 2.3, HTTP / ours"),
+        row("cpu", (SDK_ONE, "ours"), ("≥", 5), "CPU, official SDK 1.30, WebSocket / ours"),
+        row("cpu", (SDK_TWO, "ours"), ("≥", 5), "CPU, official SDK 2.3, HTTP / ours"),
     ]
 
 
@@ -45,10 +56,10 @@ def threads(fleet: Fleet) -> list[Part]:
     parts = []
     for count, goal in ((8, 1.15), (64, 1.4)):
         order = {"what": "threads", "count": count}
-        peers = ("ours", "tuned", SDK_ONE, SDK_TWO)
+        goals = (("tuned", goal), (SDK_ONE, 4.0), (SDK_TWO, 4.0), (FASTMCP, 4.0))
+        peers = ("ours", *(peer for peer, _ in goals))
         results = fleet.rounds(dict.fromkeys(peers, order), share=0.7)
-        for peer, least in (("tuned", goal), (SDK_ONE, 4.0), (SDK_TWO, 4.0)):
-            name = "tuned loop behind a lock" if peer == "tuned" else f"official {peer}"
+        for peer, least in goals:
             parts.append(
                 ratios(
                     fleet,
@@ -56,7 +67,7 @@ def threads(fleet: Fleet) -> list[Part]:
                     "rate",
                     ("ours", peer),
                     ("≥", least),
-                    measure=f"{count} threads, calls per second / {name}",
+                    measure=f"{count} threads, calls per second / {NAMES[peer]}",
                     scale="calls/s",
                 )
             )

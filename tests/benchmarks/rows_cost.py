@@ -30,7 +30,10 @@ RUN_SECONDS: Final = 30.0
 
 def system_calls(fleet: Fleet) -> list[Part]:
     """Counted by strace between two marks, thread by thread."""
-    labels = ("system calls per call, on the caller's path", "the same, in every other thread")
+    labels = (
+        "system calls per call, on the caller's path",
+        "system calls per call, in every other thread",
+    )
     goals = (3, 0.3)
     samples: list[tuple[float, float]] = []
     note = "strace is not installed" if shutil.which("strace") is None else ""

@@ -9,13 +9,13 @@ import random
 import socket
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from .environments import SERVER, python_of
 from .peers import Ours, make_client
 
 __all__ = ["OURS"]
@@ -115,7 +115,7 @@ def drain(peer: Any, *, count: int, seconds: float = 10.0) -> dict[str, float]:
     client.on("initialized", lambda event: ready.put(event.timestamp))
     params = {"name": "echo", "arguments": {}}
     calls = [client.submit("tools/call", params, timeout=WAIT_SECONDS) for _ in range(count)]
-    command = [sys.executable, "-m", "tests.benchmarks.server", str(port)]
+    command = [python_of(SERVER), "-m", "tests.benchmarks.server", str(port)]
     with subprocess.Popen(
         command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as server:
