@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from ..deadline import Deadline
 from ..errors import MCPCancelledError, MCPError
@@ -28,15 +27,33 @@ _WITHDRAWN: Final = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED})
 _DONE: Final = _WITHDRAWN | {FINISHED}
 
 
-class Owner(enum.Enum):
-    """Who alone may settle a call; changed under the state lock."""
+class Owner:
+    """Who alone may settle a call; changed under the state lock, and compared by identity.
 
-    CALLER = "caller"
-    OUTBOX = "outbox"
-    WRITER = "writer"
-    PENDING = "pending table"
-    ASKED = "handlers"
-    SETTLED = "settled"
+    No Enum: before Python 3.12 each look at a member of one goes by way of a function, and a call
+    is looked at a dozen times.
+
+    Args:
+        value: how it is called in a repr.
+    """
+
+    CALLER: ClassVar[Owner]
+    OUTBOX: ClassVar[Owner]
+    WRITER: ClassVar[Owner]
+    PENDING: ClassVar[Owner]
+    ASKED: ClassVar[Owner]
+    SETTLED: ClassVar[Owner]
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+
+Owner.CALLER = Owner("caller")
+Owner.OUTBOX = Owner("outbox")
+Owner.WRITER = Owner("writer")
+Owner.PENDING = Owner("pending table")
+Owner.ASKED = Owner("handlers")
+Owner.SETTLED = Owner("settled")
 
 
 class Renewal(NamedTuple):
