@@ -30,8 +30,9 @@ pickles. This room knows nothing of connections, threads or wire formats.
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, Self, TypeVar
 
 __all__ = [
     "MCPCancelledError",
@@ -48,10 +49,17 @@ __all__ = [
     "MCPResponseError",
     "MCPTimeoutError",
     "MCPToolError",
+    "copy_of",
     "shorten",
 ]
 
 QUOTED_CHARACTERS = 200
+
+_SENT = (
+    "the request had been sent, so the server may have executed it; check its state before you "
+    "repeat it"
+)
+_NOT_SENT = "the request had not been sent"
 
 
 def shorten(text: object, limit: int = QUOTED_CHARACTERS) -> str:
@@ -96,6 +104,16 @@ def _rebuild(kind: type[MCPError], args: tuple[Any, ...], facts: dict[str, Any])
     return error
 
 
+_Kind = TypeVar("_Kind", bound=MCPError)
+
+
+def copy_of(error: _Kind) -> _Kind:
+    """Copy an error for one more raise: each adds to the traceback and keeps its frames alive."""
+    fresh = copy.copy(error)
+    fresh.__cause__ = error.__cause__
+    return fresh
+
+
 class MCPConfigurationError(MCPError, ValueError):
     """A URL or a setting that cannot work.
 
@@ -123,6 +141,12 @@ class MCPConnectionError(MCPError, ConnectionError):
         retry_after: seconds the server asked to wait (RFC 9110, 10.2.3); None where it did not.
     """
 
+    method: str | None = None
+    """The method of the call that it ended; None where it ended none."""
+
+    maybe_executed: bool = False
+    """Whether the server may have executed that call, or may yet; if False, repeating is safe."""
+
     def __init__(
         self,
         message: str,
@@ -134,6 +158,24 @@ class MCPConnectionError(MCPError, ConnectionError):
         self.last_error = last_error
         self.retry_after = retry_after
         super().__init__(message)
+
+    def for_call(self, method: str, maybe_executed: bool, fate: str = "") -> Self:
+        """Copy it for one of the calls that it ended.
+
+        Args:
+            method: the method of the call.
+            maybe_executed: whether the server may have executed the call.
+            fate: what became of the call, as the rest of the sentence; "" says whether it was
+                sent.
+
+        Returns:
+            An error of the same kind that names the call and says what became of it.
+        """
+        fresh = copy_of(self)
+        fresh.method = method
+        fresh.maybe_executed = maybe_executed
+        fresh.args = (f"{method}: {self}; {fate or (_SENT if maybe_executed else _NOT_SENT)}",)
+        return fresh
 
 
 class MCPConnectionRejected(MCPConnectionError):
@@ -187,10 +229,9 @@ class MCPConnectionLost(MCPConnectionError):
         self.close_reason = close_reason
         sentence = f"the connection was lost ({cause})"
         if maybe_executed:
-            sentence += ": the request had been sent, so the server may have executed it; "
-            sentence += "check its state before you repeat it"
+            sentence += f": {_SENT}"
         elif method is not None:
-            sentence += ": the request had not been sent, so it is safe to repeat it"
+            sentence += f": {_NOT_SENT}, so it is safe to repeat it"
         super().__init__(sentence if method is None else f"{method}: {sentence}")
 
 
@@ -219,7 +260,11 @@ class MCPOfflineError(MCPConnectionError):
 
 
 class MCPClosedError(MCPConnectionError):
-    """The client was closed; ``connect()`` opens it again."""
+    """The client was closed; ``connect()`` opens it again.
+
+    Args:
+        what: what is closed, as a short sentence.
+    """
 
     def __init__(self, what: str = "the client is closed") -> None:
         super().__init__(f"{what}; call connect() to open it again")

@@ -11,7 +11,8 @@ CURES: Final = {
     "MCPConfigurationError": "Change the setting that it names; it quotes the rule. Nothing was "
     "dialed.",
     "MCPConnectionError": "Look at `last_error`: it has the reason of the last dial. Is the server "
-    "running, is the address right, is a proxy or a firewall in the way?",
+    "running, is the address right, is a proxy or a firewall in the way? If it ended a call, "
+    "`maybe_executed` says whether repeating that could do it twice.",
     "MCPConnectionRejected": "Dialing again would not help. Look at `status` (credentials, path), "
     "`tls_reason` (certificate) or the sentence (version), mend it, and call `connect()`.",
     "MCPConnectionLost": "With `maybe_executed=False` repeat the call. With True look at the "
@@ -20,7 +21,8 @@ CURES: Final = {
     "MCPOfflineError": 'Wait with `offline="wait"`, queue with `submit()`, or find out with '
     "`last_error` why the server is away.",
     "MCPClosedError": "Make the call before the client is closed, keep the `with` block open for "
-    "as long as calls are made, or call `connect()` again.",
+    "as long as calls are made, or call `connect()` again. If it ended a call of yours with "
+    "`maybe_executed=True`, look at the server's state before you repeat that.",
     "MCPTimeoutError": "Read `waiting_for`. Give the call more time, or have progress extend it; "
     "with `sent=True` the server may still be at work, so look before you repeat.",
     "MCPCancelledError": "Nothing, if you withdrew it; `reason` names who did. A handler that "

@@ -273,6 +273,15 @@ class Call(Future[Any]):
         text = self.params + self.meta
         return len(self.method) + (len(text) if text.isascii() else len(text.encode()))
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether a server may have seen all of it, on an earlier link or from another process."""
+        if self.replays or self.rounds or self.owner in (Owner.PENDING, Owner.ASKED):
+            return True
+        entry = self.entry
+        # What may be repeated is not marked when it is sent.
+        return entry is not None and entry.found and (self.repeatable or entry.before > 0)
+
     def note(self, word: str) -> None:
         """Add a word to the history."""
         self.history.append((time.monotonic(), word))

@@ -15,11 +15,13 @@ from ..deadline import Deadline
 from ..errors import (
     MCPCancelledError,
     MCPClosedError,
+    MCPConnectionError,
     MCPConnectionLost,
     MCPError,
     MCPMessageTooLarge,
     MCPQueueFullError,
     MCPTimeoutError,
+    copy_of,
 )
 from ..events import Progress
 from ..protocol.messages import RequestId, encode_notification, encode_params
@@ -27,7 +29,7 @@ from ..protocol.peer import Peer
 from ..states import ConnectionState
 from .call import Call, Owner
 from .expiry import Expiry
-from .gate import Decision, Gate, copy_of, uninterrupted
+from .gate import Decision, Gate, uninterrupted
 from .link import Link, Loss
 from .log_facts import about
 from .outbox import Outbox
@@ -110,6 +112,8 @@ class Calls:
             decision: the block under the lock.
         """
         assert call.owner is not Owner.SETTLED
+        if isinstance(outcome, MCPConnectionError) and outcome.method is None:
+            outcome = outcome.for_call(call.method, call.was_sent)
         call.owner = Owner.SETTLED
         if isinstance(outcome, MCPCancelledError):
             self._gate.stats.call_cancelled()
@@ -242,13 +246,12 @@ class Calls:
 
     def timeout_error(self, call: Call) -> MCPTimeoutError:
         """The error of a call whose deadline is over. Holds the lock."""
-        # One that waits to be sent again has been sent.
-        sent = call.replays > 0 or call.owner in (Owner.PENDING, Owner.ASKED)
         timeout = call.deadline.timeout if call.deadline is not None else call.answer_limit
         if call.owner is Owner.OUTBOX and call.deadline is None:
             lifetime = call.queue_deadline
             timeout = self._gate.config.queue_ttl if lifetime is None else lifetime.timeout
-        return MCPTimeoutError(call.method, timeout, sent, reason_of(call, self._gate, self.outbox))
+        reason = reason_of(call, self._gate, self.outbox)
+        return MCPTimeoutError(call.method, timeout, call.was_sent, reason)
 
     def _tell_later(self, call: Call, decision: Decision) -> None:
         """Have the server told that nobody waits for a written call any more. Holds the lock."""
@@ -320,7 +323,7 @@ class Calls:
         for call in [one for one in self.outbox if one.owner is Owner.OUTBOX]:
             if not self.may_queue(call):
                 self.outbox.remove(call)
-                self.settle(call, _unsent(call, loss), decision)
+                self.settle(call, _lost(call, loss, call.was_sent), decision)
         self.requeue(again)
         self.adopt(again, decision)
 
@@ -372,10 +375,10 @@ class Calls:
             call.note("replayed")
             gate.stats.call_replayed()
             return False
-        error: MCPError = MCPConnectionLost(
-            loss.cause, True, call.method, loss.close_code, loss.close_reason
-        )
-        self.settle(call, MCPClosedError() if closed else error, decision)
+        error: MCPError = _lost(call, loss, maybe_executed=True)
+        if closed:
+            error = MCPClosedError().for_call(call.method, True)
+        self.settle(call, error, decision)
         return True
 
     def too_large(self, call: Call, loss: Loss) -> MCPMessageTooLarge:
@@ -394,8 +397,10 @@ def is_about_its_size(loss: Loss) -> bool:
     return loss.close_code == _MESSAGE_TOO_BIG and loss.size is None
 
 
-def _unsent(call: Call, loss: Loss) -> MCPConnectionLost:
-    return MCPConnectionLost(loss.cause, False, call.method, loss.close_code, loss.close_reason)
+def _lost(call: Call, loss: Loss, maybe_executed: bool) -> MCPConnectionLost:
+    return MCPConnectionLost(
+        loss.cause, maybe_executed, call.method, loss.close_code, loss.close_reason
+    )
 
 
 def _find_too_big(written: list[Call], loss: Loss) -> Call | None:

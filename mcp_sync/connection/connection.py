@@ -335,7 +335,9 @@ class Connection:
             if transport is not None:
                 transport.forget()
         for call in {*self.calls.outbox, *self.calls.peer, *self.calls.asked}:
-            call.orphan(MCPClosedError(f"{call.method} was called in the parent process"))
+            forked = MCPClosedError("the process was forked")
+            fate = "it was called in the parent process, which goes on with it"
+            call.orphan(forked.for_call(call.method, True, fate))
         self.streams.orphan()
         # What its finalizer finds in the child: nothing that is open.
         self.gate = Gate(self.gate.config, self.stats, self.dispatcher)

@@ -8,7 +8,6 @@ so that their order is the states' order, and delivered outside it.
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import threading
 import time
@@ -19,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..config import ClientConfig
 from ..deadline import Deadline
-from ..errors import MCPError
+from ..errors import MCPError, copy_of
 from ..events import ConnectionEvent
 from ..states import ConnectionState, Trigger, next_state
 from .condition import GateCondition
@@ -29,7 +28,7 @@ from .reconnect import Outage
 from .stats import Stats
 from .worker import may_be_interrupted, run_uninterrupted
 
-__all__ = ["Decision", "Gate", "copy_of", "uninterrupted"]
+__all__ = ["Decision", "Gate", "uninterrupted"]
 
 Params = ParamSpec("Params")
 Outcome = TypeVar("Outcome")
@@ -188,13 +187,6 @@ def uninterrupted(
         return run_uninterrupted(functools.partial(method, self, *args, **kwargs))
 
     return decide  # type: ignore[return-value]  # the names of its arguments are kept
-
-
-def copy_of(error: MCPError) -> MCPError:
-    """Copy an error for one more raise: each adds to the traceback and keeps its frames alive."""
-    fresh = copy.copy(error)
-    fresh.__cause__ = error.__cause__
-    return fresh
 
 
 class Decision:

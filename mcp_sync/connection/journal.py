@@ -13,13 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import (
-    MCPClosedError,
-    MCPConnectionError,
-    MCPConnectionRejected,
-    MCPError,
-    MCPTimeoutError,
-)
+from ..errors import MCPConnectionError, MCPError, MCPTimeoutError
 from ..types.journal import JournalSettings
 from .call import Call, Keeper
 from .journal_rows import Entry, JournalRow, call_of, row_of, with_key
@@ -232,15 +226,11 @@ class Journal:
         entry.is_kept = True
         if entry.sent != entry.before:
             self._marked_in_vain.append(entry)
-        kept = f"the call was not sent and is kept in the journal {self.path} for the next process"
-        if isinstance(error, MCPClosedError):
-            return MCPClosedError(f"the client is closed; {kept}")
-        sentence = f"{error}; {kept}"
-        fresh = MCPError(sentence)
-        if isinstance(error, MCPConnectionRejected):
-            fresh = MCPConnectionRejected(sentence, error.status, error.challenge, error.tls_reason)
-        elif isinstance(error, MCPConnectionError):
-            fresh = MCPConnectionError(sentence, error.attempts, error.last_error)
+        past = "may be repeated" if call.was_sent else "was not sent"
+        fate = f"the call {past} and is kept in the journal {self.path} for the next process"
+        if isinstance(error, MCPConnectionError):
+            return error.for_call(call.method, True, fate)
+        fresh = MCPError(f"{error}; {fate}")
         fresh.__cause__ = error
         return fresh
 

@@ -64,7 +64,7 @@ class Sender:
             may_block: whether this thread may wait for the peer to take the bytes.
 
         Raises:
-            MCPError: the call was refused; it is settled with the same error.
+            MCPError: the call was refused; it is settled with the same kind of error.
         """
         link = self._claim(call, may_block)
         if link is not None:
@@ -199,11 +199,11 @@ class Sender:
             return self._calls.too_large(call, loss)
         if call.cut_short >= _MOST_CUT_SHORT:
             cause = f"{call.cut_short} links in a row ended in the middle of this request"
-            return MCPConnectionLost(cause, False, call.method)
+            return MCPConnectionLost(cause, call.was_sent, call.method)
         return None if self._calls.may_queue(call) else self._lost_before_writing(call)
 
     def _lost_before_writing(self, call: Call) -> MCPConnectionLost:
-        return MCPConnectionLost("before it was written", False, call.method)
+        return MCPConnectionLost("before it was written", call.was_sent, call.method)
 
     def _journaled(self, call: Call) -> MCPError | None:
         """Write a call to the journal, if it belongs there; the error if that failed."""

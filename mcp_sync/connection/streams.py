@@ -23,12 +23,13 @@ from ..errors import (
     MCPError,
     MCPResponseError,
     MCPTimeoutError,
+    copy_of,
 )
 from ..protocol.mcp_modern import SUBSCRIPTION_KEY
 from ..protocol.messages import RequestId, encode_notification, encode_params
 from ..transports.base import LinkDown, WriteTimeout
 from .exchange import Exchange
-from .gate import Gate, copy_of
+from .gate import Gate
 from .link import Link
 from .receiving import Receiver
 

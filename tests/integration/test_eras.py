@@ -214,8 +214,9 @@ def test_without_a_common_version_it_is_refused_for_good_in_a_useful_sentence() 
             with pytest.raises(MCPConnectionRejected) as caught:
                 client.request("tools/list", timeout=PATIENCE)
             assert str(caught.value) == (
-                "the server speaks 2099-01-01; this client speaks 2026-07-28, 2025-11-25, "
-                "2025-06-18, 2025-03-26, 2024-11-05: use a server with one of these"
+                "tools/list: the server speaks 2099-01-01; this client speaks 2026-07-28, "
+                "2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05: use a server with one of these; "
+                "the request had not been sent"
             )
             assert client.get_connection_state() == "failed"
             assert board.connections == 1

@@ -56,8 +56,9 @@ def test_a_parents_call_fails_in_the_child_and_goes_on_in_the_parent() -> None:
         call = client.submit("tools/call", {"name": "echo", "arguments": {"text": "parent's"}})
 
         def act() -> None:
-            with pytest.raises(MCPClosedError, match="parent process"):
+            with pytest.raises(MCPClosedError, match="parent process") as caught:
                 call.result(PATIENCE)
+            assert caught.value.maybe_executed
 
         in_a_child(act)
         assert call.result(PATIENCE)["content"][0]["text"] == "parent's"

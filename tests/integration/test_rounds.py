@@ -365,7 +365,9 @@ def test_close_settles_it(board: Switchboard, person: Person) -> None:
         line = board.line()
         call = begin_round(client, line, person)
         client.close()
-        assert isinstance(call.exception(PATIENCE), MCPClosedError)
+        error = call.exception(PATIENCE)
+        assert isinstance(error, MCPClosedError)
+        assert error.maybe_executed
         person.may_answer.set()
         line.wait_until_ended()
         assert line.is_quiet()

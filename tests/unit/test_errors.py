@@ -152,6 +152,35 @@ CASES = [
         NO_DIAL,
     ),
     Case(
+        MCPClosedError().for_call("echo", True),
+        "echo: the client is closed; call connect() to open it again; the request had been sent, "
+        "so the server may have executed it; check its state before you repeat it",
+        {**NO_DIAL, "method": "echo", "maybe_executed": True},
+    ),
+    Case(
+        MCPConnectionError("nobody there", 6, "refused", 2.5).for_call("echo", False),
+        "echo: nobody there; the request had not been sent",
+        {
+            "attempts": 6,
+            "last_error": "refused",
+            "retry_after": 2.5,
+            "method": "echo",
+            "maybe_executed": False,
+        },
+    ),
+    Case(
+        MCPConnectionRejected("refused for good", 401).for_call("echo", False, "it is kept"),
+        "echo: refused for good; it is kept",
+        {
+            **NO_DIAL,
+            "status": 401,
+            "challenge": None,
+            "tls_reason": None,
+            "method": "echo",
+            "maybe_executed": False,
+        },
+    ),
+    Case(
         MCPTimeoutError("echo", 30.0, True, "the answer"),
         "echo: not done within 30 s (sent), waiting for the answer",
         {"method": "echo", "timeout": 30.0, "sent": True, "waiting_for": "the answer"},
@@ -344,6 +373,14 @@ class Derived(MCPConnectionLost):
     def __init__(self, cause: str) -> None:
         super().__init__(cause, False)
         self.extra = 7
+
+
+def test_an_error_that_ended_many_calls_is_itself_about_none_of_them() -> None:
+    error = MCPConnectionRejected("refused for good", 401)
+    error.__cause__ = OSError("reset")
+    one = error.for_call("echo", True)
+    assert one.__cause__ is error.__cause__
+    assert (error.method, error.maybe_executed, str(error)) == (None, False, "refused for good")
 
 
 def test_the_half_that_is_an_oserror_has_no_errno() -> None:

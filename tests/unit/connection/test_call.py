@@ -13,6 +13,7 @@ import pytest
 from calls_made import make_call, make_connection
 from mcp_sync import MCPClient
 from mcp_sync.connection.dispatcher import EVENTS_THREAD
+from mcp_sync.connection.journal_rows import Entry, JournalRow
 from mcp_sync.errors import MCPCancelledError, MCPClosedError, MCPResponseError
 from peers_mcp import PATIENCE, Line, Switchboard
 from timing import MS
@@ -199,6 +200,38 @@ def test_in_a_forked_child_it_fails_whoever_held_its_lock() -> None:
     assert isinstance(call.exception(0), MCPClosedError)
     release.set()
     holder.join()
+
+
+@pytest.mark.parametrize(
+    ("repeatable", "sent", "was_sent"), [(False, 0, False), (False, 1, True), (True, 0, True)]
+)
+def test_a_call_of_another_process_was_sent_unless_its_row_says_no(
+    repeatable: bool, sent: int, was_sent: bool
+) -> None:
+    call = make_call(make_connection(), repeatable=repeatable)
+    row = JournalRow(
+        id=1,
+        name="one",
+        method=call.method,
+        params="",
+        repeatable=repeatable,
+        keyed=False,
+        answer_limit=None,
+        queued_at=0.0,
+        expires_at=None,
+        sent=sent,
+    )
+    call.entry = Entry(row, found=False)
+    assert not repeatable or not call.was_sent
+    call.entry = Entry(row, found=True)
+    assert call.was_sent is was_sent
+
+
+def test_a_call_that_was_asked_for_input_was_sent() -> None:
+    call = make_call(make_connection())
+    assert not call.was_sent
+    call.rounds = 1
+    assert call.was_sent
 
 
 def test_a_call_has_everything_that_a_future_of_this_python_has() -> None:

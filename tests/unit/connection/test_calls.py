@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mcp_sync import MCPClient
-from mcp_sync.connection.call import Call
+from mcp_sync.connection.call import Call, Owner
 from mcp_sync.connection.link import Link, Loss
 from mcp_sync.errors import (
     MCPCancelledError,
@@ -26,7 +26,16 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard
-from scenes import FAST, PINNED, answer, nobody_listening, read_request, shake_hands, until_closed
+from scenes import (
+    FAST,
+    PINNED,
+    Diary,
+    answer,
+    nobody_listening,
+    read_request,
+    shake_hands,
+    until_closed,
+)
 from timing import MS
 
 TOOL = "tools/call"
@@ -551,6 +560,62 @@ def test_a_close_fails_what_is_unanswered_and_what_is_unsent_and_warns_of_the_la
     assert client.get_connection_stats().calls.dropped == 2
 
 
+def test_a_close_tells_of_each_call_whether_the_server_may_have_executed_it(
+    client: MCPClient, line: Line
+) -> None:
+    client.configure(max_pending=1)
+    written = client.submit(TOOL)
+    line.request(TOOL)
+    unsent = client.submit(LIST)
+    client.close()
+    first, second = written.exception(PATIENCE), unsent.exception(PATIENCE)
+    assert isinstance(first, MCPClosedError)
+    assert isinstance(second, MCPClosedError)
+    assert (first.method, first.maybe_executed) == (TOOL, True)
+    assert (second.method, second.maybe_executed) == (LIST, False)
+    assert "the server may have executed it" in str(first)
+    assert str(second).endswith("; the request had not been sent")
+
+
+def test_a_close_tells_of_a_call_that_waits_to_be_sent_again_that_it_was_sent(
+    board: Switchboard,
+) -> None:
+    with (
+        FaultProxy("127.0.0.1", board.port) as proxy,
+        MCPClient(proxy.url(), **FAST) as client,
+    ):
+        diary = Diary(client)
+        call = client.submit(TOOL, idempotent=True)
+        board.line().request(TOOL)
+        proxy.refuse()
+        proxy.cut("rst")
+        diary.wait_for("disconnected")
+        unsent = client.submit(TOOL, idempotent=True)
+        client.close()
+        for one, maybe_executed in ((call, True), (unsent, False)):
+            error = one.exception(PATIENCE)
+            assert isinstance(error, MCPClosedError)
+            assert (error.method, error.maybe_executed) == (TOOL, maybe_executed)
+
+
+def test_a_close_tells_the_same_of_a_call_that_was_being_written(
+    client: MCPClient, line: Line
+) -> None:
+    """Its writer decides after the close, which has left the call to it."""
+    call = client.submit(TOOL)
+    line.request(TOOL)
+    connection = client._connection
+    with connection.gate.lock:
+        assert connection.calls.peer.take(call.request_id or 0) is call
+        call.owner = Owner.WRITER
+    client.close()
+    with connection.gate.decide() as decision:
+        assert connection.calls.after_loss(call, Loss(cause="closed"), decision)
+    error = call.exception(PATIENCE)
+    assert isinstance(error, MCPClosedError)
+    assert (error.method, error.maybe_executed) == (TOOL, True)
+
+
 def test_a_close_without_unsent_calls_warns_of_nothing(
     client: MCPClient, line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -580,6 +645,8 @@ def test_two_links_in_a_row_that_break_the_protocol_fail_every_call(
         error = repeatable.exception(PATIENCE)
         assert isinstance(error, MCPConnectionRejected)
         assert "1007" in str(error)
+        assert (error.method, error.maybe_executed) == (LIST, True)
+        assert "the server may have executed it" in str(error)
         with pytest.raises(MCPConnectionRejected):
             client.request(LIST, timeout=PATIENCE)
 

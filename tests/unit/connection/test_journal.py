@@ -389,6 +389,7 @@ def test_a_close_keeps_what_is_queued_and_says_so(
             error = call.exception(0)
             assert isinstance(error, MCPClosedError)
             assert f"not sent and is kept in the journal {path} for the next process" in str(error)
+            assert (error.method, error.maybe_executed) == ("tools/call", True)  # by the next one
     assert "closed with 4 calls unsent; 3 are kept in the journal" in caplog.text
     assert "1 are lost" in caplog.text
     assert keys(path) == [0, 1, 2]
@@ -429,7 +430,7 @@ def test_a_refusal_for_good_keeps_the_calls_and_says_so(path: Path) -> None:
         client.configure(server_url=peer.url)
         error = call.exception(PATIENCE)
         assert isinstance(error, MCPConnectionRejected)
-        assert error.status == 403
+        assert (error.status, error.method, error.maybe_executed) == (403, "tools/call", True)
         assert "is kept in the journal" in str(error)
         with pytest.raises(MCPConnectionRejected):
             client.submit("tools/call", {"k": 2})
