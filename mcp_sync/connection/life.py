@@ -141,6 +141,8 @@ class Life:
             self._drop(link, loss, decision)
             self._leave(loss)
             self._plan(0.0)
+            state, text = self._gate.state, "reconnect() was called; dialing again"
+            decision.later(log_change, _log, logging.INFO, state, text)
         elif self._dial_at is not None:
             self._plan(0.0)
         else:
@@ -171,6 +173,7 @@ class Life:
         gate.stats.calls_dropped(unsent)
         if was_open:
             gate.announce("disconnected", cause="closed", close_code=None, close_reason="")
+            decision.later(log_change, _log, logging.INFO, gate.state, "closed")
         if self.dialing is not None:
             decision.later(self.dialing.abort)
             self.dialing = None
@@ -208,7 +211,7 @@ class Life:
     def dialed(self, transport: Transport, info: LinkInfo) -> Link | None:
         """A transport is open: make it the link; None when the client was closed meanwhile."""
         gate = self._gate
-        with gate.decide():
+        with gate.decide() as decision:
             if self.dialing is not transport:
                 return None
             self.dialing = self._dial_at = None
@@ -219,6 +222,7 @@ class Life:
             gate.stats.dial_succeeded(time.monotonic())
             gate.fire(Trigger.DIALED)
             gate.announce("connected", generation=link.generation, peer_address=info.peer_address)
+            decision.later(log_change, _log, logging.DEBUG, gate.state, "connected: %s", link)
             return link
 
     def dial_failed(self, transport: Transport | None, error: MCPError) -> None:
@@ -263,6 +267,7 @@ class Life:
                 return
             self._beginning.anew()
             gate.outage.ended()
+            away = gate.unready_for() if gate.ever_ready else None
             link.ready = True
             link.ready_at = time.monotonic()
             gate.ever_ready = True
@@ -272,14 +277,17 @@ class Life:
                 self._initialized(link, session)
             self._calls.recheck_hints(link, decision)
             self._link_ready(decision)
+            decision.later(_log_ready, gate.state, link, away)
 
     @uninterrupted
     def initialized(self, link: Link, session: Session) -> None:
         """An optional handshake was done on a link that is ready without it."""
-        with self._gate.decide():
-            if self._gate.link is link and self._gate.state is _S.CONNECTED:
+        gate = self._gate
+        with gate.decide() as decision:
+            if gate.link is link and gate.state is _S.CONNECTED:
                 link.adopt(session)
                 self._initialized(link, session)
+                decision.later(log_change, _log, logging.INFO, gate.state, "initialized: %s", link)
 
     def _initialized(self, link: Link, session: Session) -> None:
         self._gate.fire(Trigger.READY)
@@ -375,7 +383,10 @@ class Life:
         permanent = rejected and not once_more
         if gate.state is _S.OFFLINE and not permanent:
             gate.stats.quiet_probe()
-            self._plan(gate.outage.probe_delay(gate.config))
+            delay = gate.outage.probe_delay(gate.config)
+            self._plan(delay)
+            text = "still offline: %s; next attempt in %.2f s"
+            decision.later(log_change, _log, logging.DEBUG, gate.state, text, error, delay)
             return
         gate.fire(Trigger.FAIL)
         attempt = gate.outage.attempt
@@ -460,6 +471,13 @@ class Life:
     def closed_error(self) -> MCPError:
         """The error of whoever needs a connection that is closed or refused. Holds the lock."""
         return self._gate.refusal() or MCPClosedError()
+
+
+def _log_ready(state: ConnectionState, link: Link, away: float | None) -> None:
+    if away is None:
+        log_change(_log, logging.INFO, state, "ready: %s", link)
+    else:
+        log_change(_log, logging.INFO, state, "ready again after %.1f s: %s", away, link)
 
 
 def _log_failure(state: ConnectionState, attempt: int, error: str, delay: float) -> None:

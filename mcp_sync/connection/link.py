@@ -14,6 +14,7 @@ import attrs
 from ..protocol.dialect import Dialect, Session
 from ..protocol.messages import RequestId
 from ..transports.base import LinkInfo, Transport
+from ..types.excerpt import excerpt
 from .condition import OwnedLock
 
 if TYPE_CHECKING:
@@ -115,6 +116,20 @@ class Link:
         self._pings: collections.deque[_Ping] = collections.deque(maxlen=_KEPT_PINGS)
         """Those without a pong, oldest first; a peer that never answers fills no memory."""
         transport.on_pong = self._pong
+
+    def __str__(self) -> str:
+        """Say what it leads to, for a log record."""
+        facts = [f"link {self.generation}"]
+        if self.info.peer_address is not None:
+            facts[0] += f" to {self.info.peer_address}"
+        if self.info.tls_version is not None:
+            facts.append(self.info.tls_version)
+        if self.session is not None:
+            result = self.session.result
+            server = (result.server_info.name, result.server_info.version)
+            facts.append(f"server {' '.join(excerpt(word) for word in server)}")
+            facts.append(f"protocol {excerpt(result.protocol_version)}")
+        return ", ".join(facts)
 
     def ping(self, payload: bytes, answered: Callable[[float], None]) -> bool:
         """Send a ping if no writer is busy.

@@ -27,6 +27,7 @@ from .exchange import Exchange
 from .gate import Gate
 from .life import Life
 from .link import CLOSE_NORMAL, Link
+from .log_facts import log_change
 from .reading import Reading
 from .restoring import Restorations
 from .streams import Streams
@@ -109,6 +110,7 @@ class Reader:
     def _dial(self, transport: Transport, deadline: Deadline) -> Link | None:
         if not self._life.begin_dial(transport):
             return None
+        self._tell_of_dial()
         try:
             info = transport.open(deadline)
         except MCPError as error:
@@ -118,6 +120,12 @@ class Reader:
         else:
             return self._life.dialed(transport, info)
         return None
+
+    def _tell_of_dial(self) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            state, address = self._gate.state, self._gate.config.address
+            attempt = self._gate.outage.attempt + 1
+            log_change(_log, logging.DEBUG, state, "dialing %s, attempt %d", address, attempt)
 
     def _serve(self, link: Link, deadline: Deadline) -> None:
         try:

@@ -40,7 +40,7 @@ _FAILED = -32603
 
 _KNOWN_KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("mcp_sync.embedded")
 
 
 class _Refused(Exception):

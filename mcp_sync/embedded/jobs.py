@@ -15,7 +15,7 @@ __all__ = ["Job", "JobInterrupted", "JobRunner"]
 Job = Callable[[], None]
 """What the worker runs, one after another."""
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("mcp_sync.embedded")
 
 
 class JobInterrupted(Exception):

@@ -44,7 +44,7 @@ _ECHO: JsonObject = {
     "annotations": {"readOnlyHint": True},
 }
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("mcp_sync.embedded")
 
 
 class _Refused(Exception):

@@ -32,7 +32,7 @@ __all__ = ["EmbeddedServer"]
 MAX_MESSAGE_BYTES = 1024 * 1024
 _MAX_PORT = 65535
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("mcp_sync.embedded")
 
 
 @attrs.frozen

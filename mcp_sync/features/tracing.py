@@ -16,7 +16,7 @@ from typing import Final
 
 __all__ = ["current_trace"]
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("mcp_sync.client")
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 

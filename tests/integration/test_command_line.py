@@ -134,8 +134,8 @@ def test_the_log_is_shown_once_where_two_ways_ask_for_it() -> None:
             check=False,
         )
     assert done.returncode == 3
-    layout = r"\d\d:\d\d:\d\d\.\d{3} WARNING mcp-reader mcp_sync\.connection: attempt 1 "
-    assert re.match(layout, done.stderr)
+    layout = r"^\d\d:\d\d:\d\d\.\d{3} WARNING mcp-reader mcp_sync\.connection: attempt 1 "
+    assert re.search(layout, done.stderr, re.MULTILINE)
     assert done.stderr.count("attempt 1 to connect failed") == 1
 
 

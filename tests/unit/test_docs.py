@@ -91,6 +91,15 @@ def test_every_state_has_its_place_in_the_drawing_and_every_transition_its_arrow
     assert drawing.count("marker-end") == arrows
 
 
+def test_every_logger_stands_in_the_table_of_loggers() -> None:
+    page = (PROJECT / "docs" / "how-to" / "logging.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(mcp_sync\.\w+)` \|", page, re.MULTILINE)
+    named = re.compile(r"getLogger\((.*?)\)")
+    names = {name for module in MODULES for name in named.findall(module.text)}
+    # That of the package itself is the one that programs and the command line set up.
+    assert sorted(names - {'"mcp_sync"'}) == sorted(f'"{name}"' for name in listed)
+
+
 def test_every_method_of_the_migration_is_one_of_the_client() -> None:
     page = (PROJECT / "docs" / "migration.md").read_text(encoding="utf-8")
     table = page[page.index("## Method by method") : page.index("## Errors")]

@@ -179,7 +179,7 @@ def test_the_first_failure_is_a_warning_with_the_reason_and_the_next_delay(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with (
-        caplog.at_level(logging.DEBUG, "mcp_sync.connection"),
+        caplog.at_level(logging.INFO, "mcp_sync.connection"),
         nobody_listening() as url,
     ):
         client = MCPClient(url, 2, **FAST)

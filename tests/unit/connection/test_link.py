@@ -13,6 +13,7 @@ from mcp_sync.protocol.compareblocks import CompareblocksDialect
 from mcp_sync.protocol.dialect import Session
 from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from mcp_sync.transports.base import LinkInfo
 from mcp_sync.transports.websocket import WebSocketSettings, WebSocketTransport
 from mcp_sync.types.session import InitializeResult
 from peers_mcp import PING, PONG
@@ -50,6 +51,17 @@ def test_only_who_has_the_turn_can_give_it_back() -> None:
     assert turn.is_taken
     turn.give_back()
     assert not turn.is_taken
+
+
+def test_a_link_says_what_it_leads_to_on_one_line() -> None:
+    link = make_link()
+    assert str(link) == "link 1"
+    link.info = LinkInfo(peer_address="192.0.2.7:443", tls_version="TLSv1.3")
+    assert str(link) == "link 1 to 192.0.2.7:443, TLSv1.3"
+    wire = {"protocolVersion": "1", "serverInfo": {"name": "a\nb", "version": "v" * 1000}}
+    link.adopt(Session(InitializeResult.from_wire(wire), McpDialect()))
+    shown = f"server 'a\\nb' '{'v' * 60}'… (1000 characters), protocol '1'"
+    assert str(link) == f"link 1 to 192.0.2.7:443, TLSv1.3, {shown}"
 
 
 def test_a_loss_tells_why() -> None:

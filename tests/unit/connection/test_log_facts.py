@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from mcp_sync import ConnectionState, MCPClient, MCPTimeoutError
 from mcp_sync.connection.log_facts import log_change
 from peers_mcp import PATIENCE, Switchboard
-from scenes import FAST, nobody_listening
+from scenes import FAST, PINNED, Inbox, nobody_listening
 from timing import MS
 
 LOGGER = "mcp_sync.connection"
@@ -24,6 +28,32 @@ def facts(caplog: pytest.LogCaptureFixture, *names: str) -> list[tuple[object, .
     ]
 
 
+@pytest.fixture
+def told() -> Iterator[Inbox]:
+    """State, level and text of all records of the connection, put into words as they are made."""
+    inbox = Inbox()
+    handler = logging.Handler()
+
+    def emit(record: logging.LogRecord) -> None:
+        inbox((getattr(record, "state", None), record.levelname, record.getMessage()))
+
+    handler.emit = emit  # type: ignore[method-assign]
+    logger = logging.getLogger(LOGGER)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    yield inbox
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def wait_for(told: Inbox, *words: str) -> None:
+    """Wait for a record with all of these in its text."""
+    assert told.wait_for(
+        lambda records: any(all(word in text for word in words) for _, _, text in records)
+    ), told.items()
+
+
 def test_a_change_of_the_state_carries_the_state(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with nobody_listening() as url:
@@ -33,6 +63,7 @@ def test_a_change_of_the_state_carries_the_state(caplog: pytest.LogCaptureFixtur
     assert facts(caplog, "state", "levelname") == [
         ("failed", "WARNING"),
         ("offline", "WARNING"),
+        ("disconnected", "INFO"),
     ]
 
 
@@ -43,6 +74,87 @@ def test_a_lost_link_carries_the_state_after_it(caplog: pytest.LogCaptureFixture
         board.line()
         assert client.wait_until_ready(PATIENCE)
     assert ("reconnecting",) in facts(caplog, "state")
+
+
+def test_the_log_tells_of_every_dial_and_of_a_link_that_is_ready_again(told: Inbox) -> None:
+    with Switchboard() as board:
+        address = f"127.0.0.1:{board.port}"
+        with MCPClient(board.url, **PINNED) as client:
+            wait_for(told, "ready: link 1")
+            board.line().close(1001)
+            wait_for(told, "link 2", "ready")
+            client.reconnect()
+            wait_for(told, "link 3", "ready")
+    server = "server 'peer' '1', protocol '2025-11-25'"
+    expected = [
+        ("connecting", "DEBUG", f"dialing ws://{address}/, attempt 1"),
+        ("connected", "DEBUG", f"connected: link 1 to {address}"),
+        ("initialized", "INFO", f"ready: link 1 to {address}, {server}"),
+        (
+            "reconnecting",
+            "INFO",
+            "connection lost (the peer closed the link with close code 1001); dialing again",
+        ),
+        ("reconnecting", "DEBUG", f"dialing ws://{address}/, attempt 1"),
+        ("connected", "DEBUG", f"connected: link 2 to {address}"),
+        ("initialized", "INFO", f"ready again after … s: link 2 to {address}, {server}"),
+        ("reconnecting", "INFO", "reconnect() was called; dialing again"),
+        ("reconnecting", "DEBUG", f"dialing ws://{address}/, attempt 1"),
+        ("connected", "DEBUG", f"connected: link 3 to {address}"),
+        ("initialized", "INFO", f"ready again after … s: link 3 to {address}, {server}"),
+        ("disconnected", "INFO", "closed"),
+    ]
+    news = [
+        (state, level, re.sub(r"\d\.\d(?= s:)", "…", text)) for state, level, text in told.items()
+    ]
+    # The caller of reconnect() and the reader tell of it: who is first is not settled.
+    assert sorted(news) == sorted(expected)
+
+
+def test_what_goes_well_is_no_news_in_a_script_that_configured_no_logging() -> None:
+    script = (
+        "import sys, mcp_sync\n"
+        "with mcp_sync.MCPClient(sys.argv[1]) as client:\n"
+        "    client.reconnect()\n"
+        "    print(client.wait_until_ready(10))\n"
+    )
+    with Switchboard() as board:
+        words = [sys.executable, "-c", script, board.url]
+        run = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+    assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+def test_an_attempt_of_a_client_that_is_offline_is_told_to_who_wants_all(told: Inbox) -> None:
+    with nobody_listening() as url:
+        client = MCPClient(url, reconnect_attempts=0, **FAST)
+        assert client.connect(PATIENCE) is False
+        wait_for(told, "still offline: could not connect to")
+        client.close()
+    (state, level, text), *_ = (one for one in told.items() if "still offline" in one[2])
+    assert (state, level) == ("offline", "DEBUG")
+    assert re.search(r"; next attempt in \d\.\d\d s$", text)
+
+
+def test_no_record_is_made_under_the_state_lock(told: Inbox) -> None:
+    with Switchboard() as board:
+        client = MCPClient(board.url, **FAST)
+        locked: list[bool] = []
+
+        def note(_: logging.LogRecord) -> bool:
+            locked.append(client._connection.gate.is_locked())
+            return True
+
+        logger = logging.getLogger(LOGGER)
+        logger.addFilter(note)
+        try:
+            with client:
+                board.line().close(1001)
+                wait_for(told, "ready again")
+                client.reconnect()
+        finally:
+            logger.removeFilter(note)
+    assert len(locked) > 6
+    assert not any(locked)
 
 
 def test_a_record_about_a_call_carries_its_id_and_its_method(
