@@ -61,9 +61,9 @@ overflow-y:auto}
 """The style of every card: colours of the notebook where it has any, else light and dark."""
 
 _MARKS: Final = {
-    **dict.fromkeys(("initialized", "healthy", "ok"), "ms-good"),
+    **dict.fromkeys(("initialized", "healthy", "ok", "completed", "operational"), "ms-good"),
     **dict.fromkeys(("connected", "connecting", "reconnecting", "degraded", "queued"), "ms-warn"),
-    **dict.fromkeys(("failed", "offline", "unhealthy"), "ms-bad"),
+    **dict.fromkeys(("failed", "offline", "unhealthy", "error"), "ms-bad"),
 }
 
 # What a browser or a terminal would act on instead of showing it: controls, marks that turn the

@@ -108,7 +108,7 @@ class Variation:
         return {key: value for key, value in facts.items() if value is not None}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Submission(WireValue):
     """The server took a submission, which does not mean that it will succeed.
 
@@ -124,7 +124,7 @@ class Submission(WireValue):
     message: str | None = attrs.field(default=None, metadata=TEXT)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Statistics(WireValue):
     """How the blocks of a session were decided, as counts.
 
@@ -140,7 +140,7 @@ class Statistics(WireValue):
     merged: int = attrs.field(metadata=INTEGER)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class ResultsSummary(WireValue):
     """The results in short, within the status of a completed session.
 
@@ -154,7 +154,7 @@ class ResultsSummary(WireValue):
     statistics: Statistics = attrs.field(metadata=nested(Statistics))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class SessionStatus(WireValue):
     """Where one session stands.
 
@@ -201,7 +201,7 @@ class SessionStatus(WireValue):
         return self.is_completed or self.is_failed
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class SystemStatus(WireValue):
     """Where the whole server stands.
 
@@ -224,7 +224,7 @@ class SystemStatus(WireValue):
     timestamp: str | None = attrs.field(default=None, metadata=TEXT)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class QualityMetrics(WireValue):
     """How sure the decisions are.
 
@@ -240,7 +240,7 @@ class QualityMetrics(WireValue):
     low_confidence_blocks: int | None = attrs.field(default=None, metadata=INTEGER)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Analytics(WireValue):
     """What ``include_analytics`` adds to the results.
 
@@ -267,7 +267,7 @@ _KEYS_OF_FORMAT: Final[Mapping[ResultsFormat, tuple[str, ...]]] = {
 }
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class ExtractionResults(WireValue):
     """The results of a completed session.
 
@@ -319,7 +319,7 @@ class ExtractionResults(WireValue):
         return structure(cls, result, where, format=format)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Subscription(WireValue):
     """The server's answer to ``subscribe_updates`` or ``unsubscribe_updates``.
 
@@ -356,7 +356,7 @@ class Subscription(WireValue):
         return structure(cls, rest, where, subscribed=done is not withdrawn)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class UpdateEvent(WireValue):
     """Something the server announced to its subscribers.
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from .content import Content, join_text, read_block, summary
+from .display import Displayed
 from .mcp_wire import META, MCPValue
 from .resource_contents import ICONS, Icon
 from .wire import FLAG, TEXT, list_of
@@ -15,8 +16,8 @@ from .wire import FLAG, TEXT, list_of
 __all__ = ["GetPromptResult", "Prompt", "PromptArgument", "PromptMessage"]
 
 
-@attrs.frozen(eq=False)
-class PromptArgument(MCPValue):
+@attrs.frozen(eq=False, repr=False)
+class PromptArgument(Displayed, MCPValue):
     """What a prompt wants to be told (MCP 2025-11-25, "PromptArgument").
 
     Args:
@@ -33,8 +34,8 @@ class PromptArgument(MCPValue):
     required: bool = attrs.field(default=False, metadata=FLAG)
 
 
-@attrs.frozen(eq=False)
-class Prompt(MCPValue):
+@attrs.frozen(eq=False, repr=False)
+class Prompt(Displayed, MCPValue):
     """A prompt, as ``prompts/list`` tells of it (MCP 2025-11-25, "Prompt").
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from .display import Displayed
 from .excerpt import excerpt
 from .mcp_wire import META, MCPValue
 from .resource_contents import (
@@ -31,8 +32,8 @@ __all__ = [
 ]
 
 
-@attrs.frozen(eq=False)
-class Resource(ResourceDescription):
+@attrs.frozen(eq=False, repr=False)
+class Resource(Displayed, ResourceDescription):
     """A resource, as ``resources/list`` tells of it (MCP 2025-11-25, "Resource").
 
     Args:
@@ -49,8 +50,8 @@ class Resource(ResourceDescription):
     """
 
 
-@attrs.frozen(eq=False)
-class ResourceTemplate(MCPValue):
+@attrs.frozen(eq=False, repr=False)
+class ResourceTemplate(Displayed, MCPValue):
     """Many resources at once, by a template of their URIs (MCP 2025-11-25, "ResourceTemplate").
 
     Args:

@@ -7,11 +7,13 @@ from typing import Any
 
 import attrs
 
+from .display import Displayed
+
 __all__ = ["ClientDescription", "InitializeResult", "ServerInfo"]
 
 
-@attrs.frozen
-class ServerInfo:
+@attrs.frozen(repr=False)
+class ServerInfo(Displayed):
     """Who the server says it is.
 
     Args:
@@ -25,8 +27,8 @@ class ServerInfo:
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
-@attrs.frozen
-class InitializeResult:
+@attrs.frozen(repr=False)
+class InitializeResult(Displayed):
     """The server's answer to the handshake (MCP 2025-11-25, lifecycle).
 
     Args:
@@ -75,8 +77,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-@attrs.frozen(kw_only=True)
-class ClientDescription:
+@attrs.frozen(kw_only=True, repr=False)
+class ClientDescription(Displayed):
     """Who this client is and whom it talks to.
 
     Args:

@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import MCPToolError
 from .content import Content, as_blocks, join_text, read_content, read_one_text, summary
+from .display import Displayed
 from .excerpt import excerpt
 from .mcp_wire import META, REQUIRED, MCPValue
 from .resource_contents import ICONS, Icon
@@ -42,8 +43,8 @@ class ToolAnnotations(MCPValue):
     open_world_hint: bool = attrs.field(default=True, metadata=FLAG)
 
 
-@attrs.frozen(eq=False)
-class Tool(MCPValue):
+@attrs.frozen(eq=False, repr=False)
+class Tool(Displayed, MCPValue):
     """A tool, as ``tools/list`` tells of it (MCP 2025-11-25, "Tool").
 
     All of it is untrusted text and data: the schemas are kept exactly as they came and never

@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeVar
 import attrs
 
 from ..errors import MCPProtocolError
+from .display import Displayed
 
 __all__ = [
     "ANYTHING",
@@ -153,8 +154,8 @@ TEXTS: Final = {"read": list_of(_read_text)}
 """Metadata of a field that is an array of strings, read as a tuple."""
 
 
-@attrs.frozen(kw_only=True)
-class WireValue:
+@attrs.frozen(kw_only=True, repr=False)
+class WireValue(Displayed):
     """A value read from an answer. Frozen, so safe to share between threads.
 
     Args:

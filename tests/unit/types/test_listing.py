@@ -29,6 +29,16 @@ def test_it_is_a_list() -> None:
         hash(listing)
 
 
+def test_a_slice_of_it_is_shown_as_it_is_itself() -> None:
+    part = Listing(TOOLS)[1:]
+    assert type(part) is Listing
+    assert part == TOOLS[1:]
+    assert repr(part) == "<Listing of 1: 'line\\nfeed'>"
+    assert Listing(TOOLS)[-1] is TOOLS[1]
+    with pytest.raises(IndexError):
+        Listing(TOOLS)[2]
+
+
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_it_travels(protocol: int) -> None:
     there = pickle.loads(pickle.dumps(Listing(TOOLS), protocol))
