@@ -5,6 +5,7 @@ Each makes Markdown of what the imported package holds, so that the pages cannot
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from itertools import groupby
 from cures import CURES
 from docutils import nodes
 from docutils.statemachine import StringList
+from parts_of_values import parts_of_values
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
@@ -41,6 +43,14 @@ GROUP_OF = {
 """The heading under which the API reference lists what a room makes public, apart from errors."""
 
 ORDER = [*dict.fromkeys(GROUP_OF.values()), "Errors"]
+
+PACKAGES = ["mcp_sync.testing", "mcp_sync.embedded"]
+"""Those with public names of their own."""
+
+_ABOUT_PARTS = (
+    "What the values above are made of. These classes are read by the attribute that stands above "
+    "each, and need not be imported."
+)
 
 
 class Generated(SphinxDirective):
@@ -115,10 +125,20 @@ def _branch(error: type[MCPError], depth: int) -> Iterator[tuple[int, type[MCPEr
 
 
 class PublicApi(Generated):
-    """Everything in ``mcp_sync.__all__``, grouped by the room it comes from."""
+    """Everything public: ``mcp_sync.__all__`` by rooms, what it leads to, and two packages."""
 
     def lines(self) -> Iterator[str]:
         """A heading per group, then each name with its members."""
+        yield from self._facade()
+        yield from ["## Parts of values", "", _ABOUT_PARTS, "", "```{eval-rst}"]
+        for part, attribute in parts_of_values().items():
+            yield from [f"``{attribute}``:", ""]
+            yield from _entry_of(part, f"{part.__module__}.{part.__name__}")
+        yield from ["```", ""]
+        for package in PACKAGES:
+            yield from self._package(package)
+
+    def _facade(self) -> Iterator[str]:
         placed = sorted(
             (ORDER.index(_group(name)), name) for name in mcp_sync.__all__ if name[0] != "_"
         )
@@ -130,17 +150,32 @@ class PublicApi(Generated):
 
     def _entry(self, name: str) -> Iterator[str]:
         value = getattr(mcp_sync, name)
-        if inspect.isclass(value):
-            kind = "exception" if issubclass(value, BaseException) else "class"
-            yield from [f".. auto{kind}:: mcp_sync.{name}", "   :members:", "   :show-inheritance:"]
-            if kind == "class":
-                yield "   :inherited-members: Future, str, tuple"
-        elif inspect.isfunction(value):
-            yield f".. autofunction:: mcp_sync.{name}"
+        if inspect.isclass(value) or inspect.isfunction(value):
+            yield from _entry_of(value, f"mcp_sync.{name}")
         else:
             yield from [f".. py:data:: mcp_sync.{name}", ""]
             yield from (f"   {line}" for line in _doc_of_constant(name))
-        yield ""
+            yield ""
+
+    def _package(self, name: str) -> Iterator[str]:
+        package = importlib.import_module(name)
+        yield from [f"## {name}", "", *(inspect.getdoc(package) or "").splitlines(), ""]
+        yield "```{eval-rst}"
+        for public in package.__all__:
+            yield from _entry_of(getattr(package, public), f"{name}.{public}")
+        yield from ["```", ""]
+
+
+def _entry_of(value: object, name: str) -> Iterator[str]:
+    """The entry of a class or a function."""
+    if inspect.isclass(value):
+        kind = "exception" if issubclass(value, BaseException) else "class"
+        yield from [f".. auto{kind}:: {name}", "   :members:", "   :show-inheritance:"]
+        if kind == "class":
+            yield "   :inherited-members: Future, str, tuple"
+    else:
+        yield f".. autofunction:: {name}"
+    yield ""
 
 
 def _in_source(error: type[Exception]) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import runpy
 import shlex
@@ -82,6 +83,36 @@ def test_every_error_has_a_cure_and_no_cure_is_left_over() -> None:
     }
     assert set(cures) == errors
     assert [name for name, cure in cures.items() if not cure.endswith((".", "?"))] == []
+
+
+def parts() -> dict[type, str]:
+    path = PROJECT / "docs" / "_ext" / "parts_of_values.py"
+    found: dict[type, str] = runpy.run_path(str(path))["parts_of_values"]()
+    return found
+
+
+def test_the_reference_has_what_public_values_are_made_of() -> None:
+    names = {kind.__name__: attribute for kind, attribute in parts().items()}
+    for name, attribute in {
+        "DialStatistics": "ConnectionStatistics.dials",
+        "LossRecord": "LossStatistics.recent",
+        "DrainRecord": "QueueStatistics.last_drain",
+        "Statistics": "ExtractionResults.statistics",
+        "QualityMetrics": "Analytics.quality_metrics",
+        "ResultsSummary": "SessionStatus.results_summary",
+    }.items():
+        assert names[name] == attribute
+    assert not names.keys() & set(mcp_sync.__all__)
+
+
+def test_what_values_are_made_of_says_of_each_field_what_it_is() -> None:
+    untold = [
+        f"{kind.__name__}.{field.name}"
+        for kind in parts()
+        for field in attrs.fields(kind)
+        if not re.search(rf"^    {field.name}: ", inspect.getdoc(kind) or "", re.MULTILINE)
+    ]
+    assert untold == []
 
 
 def test_every_state_has_its_place_in_the_drawing_and_every_transition_its_arrow() -> None:
