@@ -215,7 +215,8 @@ def in_the_place_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_transcript_of_the_page_is_true(number: int, capfd: pytest.CaptureFixture[str]) -> None:
     command, printed = transcripts()[number]
     found = play(command, capfd)
-    if RECORDING:
+    # What differs in the times alone stays as it is, so that a page that is true is not touched.
+    if RECORDING and settle(found) != settle(printed):
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(page.replace(f"$ {command}\n{printed}", f"$ {command}\n{found}"))
     else:

@@ -3,14 +3,16 @@
 The blocks of a page share one namespace, as in one session of an interpreter. A block of text that
 follows one of Python is what it prints; ``…`` in it stands for anything. A comment of the page,
 ``<!-- server: killed -->`` or ``<!-- server: started -->``, does what the page tells the reader to
-do there.
+do there. ``tox -e docs`` writes what is printed into a page that shows something else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import doctest
 import io
 import logging
+import os
 import re
 import shutil
 import threading
@@ -22,6 +24,7 @@ import attrs
 import pytest
 import trustme
 
+import mcp_sync
 from house import PROJECT
 from mcp_sync import BaseClient
 from mcp_sync.embedded import ServerProcess
@@ -31,6 +34,9 @@ ADDRESS = "ws://localhost:8765"
 """Where the pages say that the server is."""
 
 PATIENCE = 10.0
+
+RECORDING = "MCP_SYNC_RECORD" in os.environ
+"""Whether a page is to be written anew instead of being held to what its examples print."""
 
 STEP = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?"
@@ -58,7 +64,9 @@ class Session:
     server: ServerProcess
     names: dict[str, Any]
 
-    def follow(self, page: str) -> None:
+    def follow(self, page: str) -> str:
+        """Do what the page says; the page with what was printed where it shows something else."""
+        pieces, end = [], 0
         for step in STEP.finditer(page):
             if step["act"]:
                 self.act(step["act"])
@@ -66,14 +74,16 @@ class Session:
             # As many lines before it as in the page, so that a traceback tells the right one.
             before = "\n" * page[: step.start("code")].count("\n")
             printed = self.run(before + step["code"])
-            if step["output"] is not None:
-                assert_like(printed, step["output"])
+            if step["output"] is not None and not is_like(printed, step["output"]):
+                pieces += [page[end : step.start("output")], printed]
+                end = step.end("output")
+        return "".join([*pieces, page[end:]])
 
     def run(self, code: str) -> str:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code.replace(ADDRESS, self.server.url), "page", "exec"), self.names)
-        return printed.getvalue()
+        return printed.getvalue().replace(self.server.url, ADDRESS)
 
     def act(self, what: str) -> None:
         if what == "started":
@@ -95,9 +105,19 @@ class Session:
             client.close()
 
 
-def assert_like(printed: str, shown: str) -> None:
+def is_like(printed: str, shown: str) -> bool:
     pattern = ".*?".join(map(re.escape, shown.split("…")))
-    assert re.fullmatch(pattern, printed, re.DOTALL), f"printed:\n{printed}\nthe page:\n{shown}"
+    return re.fullmatch(pattern, printed, re.DOTALL) is not None
+
+
+def hold(path: Path, session: Session) -> None:
+    """Hold a page to what its examples print, or the other way round when recording."""
+    page = path.read_text(encoding="utf-8")
+    true = session.follow(page)
+    if RECORDING and true != page:
+        path.write_text(true, encoding="utf-8")
+    else:
+        assert page == true
 
 
 @pytest.fixture(scope="module")
@@ -155,19 +175,71 @@ def own_log_levels() -> Iterator[None]:
 
 @pytest.mark.parametrize("page", [name for name in PAGES if name not in EVENTFUL])
 def test_the_examples_of_a_page_run_and_print_what_it_shows(page: str, session: Session) -> None:
-    session.follow(PAGES[page].read_text(encoding="utf-8"))
+    hold(PAGES[page], session)
 
 
 @pytest.mark.parametrize("page", EVENTFUL)
 def test_the_examples_of_a_page_outlive_the_end_of_the_server(
     page: str, session_of_its_own: Session
 ) -> None:
-    session_of_its_own.follow(PAGES[page].read_text(encoding="utf-8"))
+    hold(PAGES[page], session_of_its_own)
 
 
-def test_an_example_that_prints_something_else_is_noticed(session: Session) -> None:
-    with pytest.raises(AssertionError, match="printed"):
-        session.follow('```python\nprint("one")\n```\n\n```text\ntwo\n```\n')
+PAGE = """Before.
+
+```python
+print("one", server_is)
+```
+
+```text
+{}
+```
+
+Between.
+
+```python
+print("two")
+print("three")
+```
+
+```text
+tw…ee
+```
+"""
+
+
+@pytest.mark.parametrize("shown", ["one ws://localhost:8765", "one …"])
+def test_a_page_that_shows_what_is_printed_stays_as_it_is(shown: str, session: Session) -> None:
+    session.names["server_is"] = session.server.url
+    assert session.follow(PAGE.format(shown)) == PAGE.format(shown)
+
+
+@pytest.mark.parametrize("shown", ["two", "one", "one …\nmore"])
+def test_a_page_that_shows_something_else_is_made_true(shown: str, session: Session) -> None:
+    session.names["server_is"] = session.server.url
+    assert session.follow(PAGE.format(shown)) == PAGE.format("one ws://localhost:8765")
+
+
+def test_a_page_is_written_anew_when_recording_alone(
+    tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(PAGE.format("two"), encoding="utf-8")
+    session.names["server_is"] = "there"
+    for recording in (False, True):
+        monkeypatch.setitem(globals(), "RECORDING", recording)
+        with contextlib.nullcontext() if recording else pytest.raises(AssertionError):
+            hold(path, session)
+    assert path.read_text(encoding="utf-8") == PAGE.format("one there")
+    written = path.stat().st_mtime_ns
+    hold(path, session)
+    assert path.stat().st_mtime_ns == written
+
+
+def test_the_examples_in_the_docstring_of_the_package_run() -> None:
+    outcome = doctest.testmod(mcp_sync)
+    assert outcome.failed == 0
+    assert outcome.attempted > 0
 
 
 def test_a_block_that_fails_is_noticed(session: Session) -> None:
