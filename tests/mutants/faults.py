@@ -168,10 +168,10 @@ FAULTS = (
         (
             Change(
                 "connection/connection.py",
-                "            is_connected = gate.state in _CONNECTED\n",
-                "            is_connected = gate.state in _CONNECTED\n"
-                "            if gate.state is _S.CONNECTING:\n"
-                "                self.second = self._reader._make_transport(gate.config)\n"
+                "            is_connected = self.gate.state in _CONNECTED\n",
+                "            is_connected = self.gate.state in _CONNECTED\n"
+                "            if self.gate.state is _S.CONNECTING:\n"
+                "                self.second = self._reader._make_transport(self.gate.config)\n"
                 '                start_worker("second", lambda: self.second.open(Deadline(5.0)))\n',
             ),
         ),
