@@ -57,6 +57,8 @@ class ModernDialect(McpDialect):
     offer: Offer = attrs.field(kw_only=True)
     _stamp: str = attrs.field(init=False, repr=False, eq=False)
     _level: str = attrs.field(init=False, repr=False, eq=False)
+    _alone: str = attrs.field(init=False, repr=False, eq=False)
+    """The end of params whose ``_meta`` has nothing of the caller's."""
 
     is_modern = True
     # There is no ping; this is the cheapest request that every server must answer.
@@ -71,15 +73,23 @@ class ModernDialect(McpDialect):
         level = self.offer.log_level
         return "" if level is None else "," + _members({LOG_LEVEL_KEY: level})
 
+    @_alone.default
+    def _encode_alone(self) -> str:
+        return f'"_meta":{{{self._stamp}{self._level}}}}}'
+
     def encode_request(self, request_id: RequestId, method: str, params: str, meta: str) -> str:
         """Put a request together, with the stamp of this client in its ``_meta``."""
+        if not meta:
+            # As ``with_meta`` does it, for what nearly all requests are.
+            params = (
+                f"{params[:-1]},{self._alone}" if len(params) > len("{}") else f"{{{self._alone}"
+            )
+            return encode_request(request_id, method, params)
         members = self._stamp
         # A caller may ask for another level for one request.
         if self._level and f'"{LOG_LEVEL_KEY}":' not in meta:
             members += self._level
-        if meta:
-            members = f"{members},{meta}"
-        return encode_request(request_id, method, with_meta(params, members))
+        return encode_request(request_id, method, with_meta(params, f"{members},{meta}"))
 
     def with_offer(self, offer: Offer) -> Dialect:
         """The same dialect with another stamp: the next request declares it."""
