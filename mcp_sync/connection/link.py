@@ -107,6 +107,8 @@ class Link:
         """The call whose waiting caller has the read turn; None while the reader has it."""
         self.led_at = 0.0
         """``time.monotonic`` of the last time a waiting caller gave the read turn back."""
+        self.reader_idles = False
+        """Whether the reader thread waits for input, and leaves the link to callers meanwhile."""
         self.stir = threading.Event()
         """Wakes a reader that stands aside; set when the link is lost."""
         self.released = False

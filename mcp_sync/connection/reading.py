@@ -87,6 +87,8 @@ class Reading:
                 pass  # It was never taken.
             if mine:
                 link.led_at = time.monotonic()
+                if link.reader_idles:
+                    self._rouse(link)
         self._hand_over()
         return True
 
@@ -148,18 +150,42 @@ class Reading:
                 return
 
     def listen(self, link: Link) -> None:
-        """Receive and pass on one message as the reader thread, or stand aside for callers.
+        """Receive and pass on one message as the reader thread, or leave the link to callers.
 
         Raises:
             LinkDown: the link is lost.
         """
-        idle = time.monotonic() - link.led_at >= _ASIDE_SECONDS
-        if not (idle and link.read_turn.take()):
+        patience = None
+        if self._lead_allowed:
+            if time.monotonic() - link.led_at < _ASIDE_SECONDS:
+                link.stir.wait(_ASIDE_SECONDS)
+                return
+            self._idle(link)
+            # A caller may have received meanwhile what has come.
+            patience = Deadline(_ASIDE_SECONDS)
+        if link.read_turn.take():
+            self._read_one(link, patience)
+        else:
             link.stir.wait(_ASIDE_SECONDS)
-            return
+
+    def _idle(self, link: Link) -> None:
+        """Wait for input without the read turn, so that a caller can have it at once."""
+        link.reader_idles = True
+        try:
+            link.transport.await_input()
+        finally:
+            link.reader_idles = False
+
+    def _rouse(self, link: Link) -> None:
+        """Have the reader thread take what a caller has received and left."""
+        if link.reader_idles and link.transport.has_unread:
+            link.transport.wake()
+
+    def _read_one(self, link: Link, patience: Deadline | None) -> None:
+        """Receive and pass on one message as the reader thread, which has the read turn."""
         answered = None
         try:
-            text = link.transport.receive(None)
+            text = link.transport.receive(patience)
             if text is not None:
                 answered = self._receiver.accept(link, text)
         except LinkDown:

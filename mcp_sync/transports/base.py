@@ -8,11 +8,12 @@ Who may call what:
 ===============  ==================================================================================
 ``open``         one thread, once, before anything else
 ``receive``      one thread at a time (the transport takes its read lock)
+``await_input``  one thread at a time, also while another receives
 ``send``         any number of threads (the transport takes its write lock)
 ``post``         any thread; never blocks
 ``ping``         any thread; never blocks, by try-lock
 ``flush``        any thread; never blocks, by try-lock
-``wake``         any thread; a blocked or the next ``receive`` returns None
+``wake``         any thread; ``await_input`` and a blocked or the next ``receive`` return
 ``abort``        any thread, any number of times, never blocks; everything blocked raises LinkDown
 ``kill``         any thread, any number of times, never blocks; what ``release`` waits for ends
 ``forget``       the one thread of a forked child; the parent's connection goes on
@@ -156,6 +157,18 @@ class Transport(abc.ABC):
     @abc.abstractmethod
     def is_writing(self) -> bool:
         """Whether some thread is inside ``send`` now; progress then shows in ``last_outbound``."""
+
+    @property
+    @abc.abstractmethod
+    def has_unread(self) -> bool:
+        """Whether bytes were received that are not yet part of any message."""
+
+    @abc.abstractmethod
+    def await_input(self) -> None:
+        """Wait until ``receive`` has something to look at, and keep nobody else from it meanwhile.
+
+        Also what another thread then receives ends it, as do ``wake`` and ``abort``.
+        """
 
     @abc.abstractmethod
     def receive(self, deadline: Deadline | None) -> str | None:

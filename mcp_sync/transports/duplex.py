@@ -47,6 +47,10 @@ class StreamTransport(Transport):
         """
 
     @abc.abstractmethod
+    def _has_bytes(self) -> bool:
+        """Whether the parser has bytes that are not yet part of any message."""
+
+    @abc.abstractmethod
     def _ended(self) -> LinkDown:
         """The loss that the end of the stream stands for."""
 
@@ -60,6 +64,18 @@ class StreamTransport(Transport):
         data = stream.receive(deadline)
         self._has_received = True
         return data
+
+    @property
+    def has_unread(self) -> bool:
+        """See ``Transport.has_unread``."""
+        return self._has_bytes() or (self._stream is not None and self._stream.has_input)
+
+    def await_input(self) -> None:
+        """See ``Transport.await_input``."""
+        pipe, stream = self._pipe, self._stream
+        is_over = stream is None or self._lost is not None or pipe.woken or pipe.aborted
+        if stream is not None and not is_over and not self.has_unread:
+            stream.wait_idle()
 
     def receive(self, deadline: Deadline | None) -> str | None:
         """See ``Transport.receive``."""

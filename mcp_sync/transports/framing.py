@@ -155,6 +155,12 @@ class FrameBuffer(websocket.frame_buffer):
         self._pieces: list[bytes] = []
         self._pieces_size = 0
 
+    @property
+    def has_bytes(self) -> bool:
+        """Whether bytes are there, or a frame has begun, that no message was made of."""
+        is_begun = self.header is not None or self._pieces_size > 0
+        return is_begun or self._position < len(self._bytes)
+
     def take_text(self) -> bytes | None:
         """A message in one small frame, which nearly all are, without the whole parser.
 

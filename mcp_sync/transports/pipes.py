@@ -64,10 +64,16 @@ class PipeStream(ByteStream):
         self._capacity = _capacity(output.fileno())
         self._halt = SelfPipe()
         self._halt.open()
-        self._receive_poll.register(self._halt.fileno(), POLLIN)
-        self._send_poll.register(self._halt.fileno(), POLLIN)
+        for poll in (self._receive_poll, self._idle_poll, self._send_poll):
+            poll.register(self._halt.fileno(), POLLIN)
         if exit_fd is not None:
-            self._receive_poll.register(exit_fd, POLLIN)
+            for poll in (self._receive_poll, self._idle_poll):
+                poll.register(exit_fd, POLLIN)
+
+    @property
+    def has_input(self) -> bool:
+        """See ``ByteStream.has_input``."""
+        return self._rest is not None
 
     def receive(self, deadline: Deadline | None) -> bytes:
         """See ``ByteStream.receive``."""

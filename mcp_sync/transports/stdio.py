@@ -144,6 +144,9 @@ class StdioTransport(StreamTransport):
             # With a beginning that no JSON has, or a mended text could pass for a message.
             return "\N{REPLACEMENT CHARACTER}" + line.decode("utf-8", errors="replace")
 
+    def _has_bytes(self) -> bool:
+        return self._lines.has_begun
+
     def _ended(self) -> LinkDown:
         if self._child is None:
             return self._down()

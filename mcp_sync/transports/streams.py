@@ -71,8 +71,21 @@ class ByteStream(abc.ABC):
         self._receive_poll = make_poll()
         self._receive_poll.register(input_fd, POLLIN)
         self._receive_poll.register(pipe.fileno(), POLLIN)
+        # Its own: a poll object serves one thread at a time.
+        self._idle_poll = make_poll()
+        self._idle_poll.register(input_fd, POLLIN)
+        self._idle_poll.register(pipe.fileno(), POLLIN)
         self._send_poll = make_poll()
         self._send_poll.register(output_fd, POLLOUT)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether ``receive`` has something without looking at the descriptor."""
+        return False
+
+    def wait_idle(self) -> None:
+        """Wait until the input is readable or the pipe is woken; takes nothing, for one thread."""
+        self._idle_poll.poll(None)
 
     @abc.abstractmethod
     def receive(self, deadline: Deadline | None) -> bytes:
@@ -272,6 +285,11 @@ class TlsStream(SocketStream):
     def engaged(self) -> bool:
         """See ``ByteStream.engaged``."""
         return self._tls.is_engaged
+
+    @property
+    def has_input(self) -> bool:
+        """See ``ByteStream.has_input``."""
+        return self._tls.has_input
 
     def receive(self, deadline: Deadline | None) -> bytes:
         """See ``ByteStream.receive``."""

@@ -110,7 +110,7 @@ class TlsConnection:
     def read(self, size: int = RECORD_SIZE) -> bytes | None:
         """Decrypted bytes that need no input; None where there are none, b"" at the end."""
         with self._lock:
-            if not (self._incoming.pending or self._tls.pending() or self._has_ended):
+            if not self.has_input:
                 return None  # Cheaper than the exception that would say so.
             try:
                 data = self._tls.read(size)
@@ -127,6 +127,12 @@ class TlsConnection:
                     with contextlib.suppress(OSError):
                         self._collect()
                         self._push()
+
+    @property
+    def has_input(self) -> bool:
+        """Whether ``read`` may have something before more input came."""
+        with self._lock:
+            return bool(self._incoming.pending or self._tls.pending() or self._has_ended)
 
     def fill(self) -> int:
         """Take one helping of input from the socket; how many bytes, 0 at the end of the stream.

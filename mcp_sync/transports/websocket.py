@@ -193,6 +193,9 @@ class WebSocketTransport(StreamTransport):
             if deadline is not None and deadline.is_over():
                 return None
 
+    def _has_bytes(self) -> bool:
+        return self._frames is not None and self._frames.has_bytes
+
     def _ended(self) -> LinkDown:
         cause = "the peer ended the connection without a close frame"
         return LinkDown(cause, CLOSE_ABNORMAL)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from calls_made import ReaderOnlyClient
 from mcp_sync import CompareblocksClient, MCPClient
 from mcp_sync.config import ClientConfig
 from mcp_sync.errors import (
@@ -413,7 +414,8 @@ def test_a_fault_while_a_message_is_taken_in_leaves_no_caller_waiting() -> None:
         raise ZeroDivisionError(method)
 
     with Switchboard() as board:
-        client = MCPClient(board.url, **PINNED)
+        # Or it would be the caller who meets it, as it is he who reads.
+        client = ReaderOnlyClient(board.url, **PINNED)
         client.connect()
         client.initialize()
         client._connection.receiver.wants = wants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -21,10 +22,12 @@ from mcp_sync.errors import (
     MCPConnectionLost,
     MCPTimeoutError,
 )
-from mcp_sync.testing import WebSocketPeer
+from mcp_sync.testing import WebSocketPeer, encode_frame
 from peers_mcp import PATIENCE, Line, Switchboard
 from scenes import FAST, PINNED, Inbox, answer, echo_all, in_threads, read_request, shake_hands
 from timing import MS
+
+TEXT = 0x1
 
 
 @pytest.fixture
@@ -85,23 +88,11 @@ def until(condition: Callable[[], bool]) -> None:
 
 def a_leader(client: MCPClient, line: Line) -> tuple[Caller, dict[str, Any]]:
     """A caller that reads the link itself, and its request."""
-    for _ in range(100):
-        answered = Caller(client, "warm/up")
-        line.answer(line.request("warm/up"))
-        answered.join()
-        caller = Caller(client, "leader")
-        request = line.request("leader")
-        began = time.monotonic()
-        while time.monotonic() < began + 2:
-            if leads(client) is not None:
-                return caller, request
-            if link_of(client).read_turn.is_taken:
-                break
-        if leads(client) is not None:
-            return caller, request
-        line.answer(request)
-        caller.join()
-    raise AssertionError("no caller ever came to lead")
+    until(lambda: link_of(client).reader_idles)
+    caller = Caller(client, "leader")
+    request = line.request("leader")
+    until(lambda: leads(client) is not None)
+    return caller, request
 
 
 @pytest.mark.parametrize("client_class", [MCPClient, ReaderOnlyClient])
@@ -293,7 +284,24 @@ def test_an_idle_link_is_read_by_the_reader_thread(client: MCPClient, board: Swi
     line.notify("one")
     assert inbox.wait_for(lambda items: len(items) == 1)
     assert leads(client) is None
-    until(lambda: link_of(client).read_turn.is_taken)
+    until(lambda: link_of(client).reader_idles)
+
+
+def test_what_a_caller_received_and_left_goes_to_the_reader_thread_at_once(
+    client: MCPClient, board: Switchboard
+) -> None:
+    line, inbox = board.line(), Inbox()
+    client.on_notification("*", inbox)
+    for number in range(20):
+        leader, request = a_leader(client, line)
+        answer = {"jsonrpc": "2.0", "id": request["id"], "result": {}}
+        notice = {"jsonrpc": "2.0", "method": "behind", "params": {"n": number}}
+        line.connection.send(
+            b"".join(encode_frame(TEXT, json.dumps(one).encode()) for one in (answer, notice))
+        )
+        assert leader.join() == {}
+        # Nothing more comes that would have anybody look.
+        assert inbox.wait_for(lambda items, count=number + 1: len(items) == count)
 
 
 def test_waiting_for_a_call_that_is_queued_does_not_lead(
