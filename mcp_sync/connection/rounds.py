@@ -62,6 +62,8 @@ class Rounds:
             if call is None or not call.interactive:
                 return False
             calls.peer.take(request_id)
+            if calls.room_wanted:
+                self._gate.settled.notify_all()
             calls.outbox.discard(call)
             call.owner = Owner.ASKED
             call.note("asked for input")

@@ -446,3 +446,30 @@ def question_of(request: dict[str, Any]) -> dict[str, Any]:
     """What is asked of a person before a tool runs: its name."""
     params = {"message": request["params"]["name"]}
     return asking(inputRequests={"ok": {"method": "elicitation/create", "params": params}})
+
+
+@pytest.mark.parametrize("bound", ["the dialect's window", "max_pending"])
+def test_a_queue_is_drained_to_its_end_when_all_before_it_ask(bound: str) -> None:
+    count, settings = (40, {}) if bound == "the dialect's window" else (12, {"max_pending": 8})
+    is_queued = threading.Event()
+
+    def late(line: Line) -> None:
+        assert is_queued.wait(PATIENCE)
+        modern(line)
+
+    with (
+        Switchboard(late) as board,
+        contextlib.closing(MCPClient(board.fresh_url(), **FAST, **settings)) as client,
+    ):
+        handle(client, "elicitation/create", Person())
+        calls = [submit(client) for _ in range(count)]
+        is_queued.set()
+        line = board.line()
+        asked = [line.request("tools/call") for _ in range(min(32, client.config.max_pending))]
+        for request in asked:
+            line.answer(request, asking(inputRequests={"login": LOGIN}))
+        for _ in range(2 * count - len(asked)):
+            request = line.request("tools/call")
+            is_first = "inputResponses" not in request["params"]
+            line.answer(request, asking(inputRequests={"login": LOGIN}) if is_first else DONE)
+        assert [call.result(PATIENCE) for call in calls] == [DONE] * count
