@@ -20,7 +20,7 @@ from mcp_sync.errors import (
     MCPResponseError,
     MCPTimeoutError,
 )
-from peers_mcp import PATIENCE, Line, Switchboard, modern
+from peers_mcp import PATIENCE, Line, Switchboard, modern, nothing
 from scenes import FAST, in_threads
 from timing import MS
 
@@ -385,6 +385,21 @@ def test_a_lost_link_does_not_matter_to_a_call_between_two_rounds(
     assert own(request)["inputResponses"]["login"]["action"] == "accept"
     second.answer(request, DONE)
     assert call.result(PATIENCE) == DONE
+
+
+def test_a_call_that_times_out_before_its_next_round_is_sent_says_that_it_was_sent(
+    person: Person,
+) -> None:
+    with Switchboard(modern, nothing) as board, MCPClient(board.fresh_url(), **FAST) as client:
+        handle(client, "elicitation/create", person)
+        line = board.line()
+        call = begin_round(client, line, person, timeout=1000 * MS)
+        line.reset()
+        board.line()  # never ready
+        person.may_answer.set()
+        with pytest.raises(MCPTimeoutError, match="queued") as caught:
+            call.result(PATIENCE)
+        assert caught.value.sent
 
 
 def test_a_round_that_was_written_and_lost_is_not_repeated(
