@@ -350,7 +350,8 @@ class Calls:
     def adopt(self, calls: list[Call], decision: Decision) -> None:
         """Have calls journaled that were written at once and are queued now. Holds the lock.
 
-        They may be repeated, so it does not matter that they may be sent before.
+        It does not matter that they may be sent before that: they were sent already, and their
+        rows say so where it counts.
         """
         fresh = [call for call in calls if call.durable and call.entry is None]
         if self.journal is not None and fresh:

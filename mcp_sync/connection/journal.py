@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import MCPConnectionError, MCPError, MCPTimeoutError
 from ..types.journal import JournalSettings
 from .call import Call, Keeper
-from .journal_rows import Entry, JournalRow, call_of, row_of, with_key
+from .journal_rows import Entry, JournalRow, call_of, row_of, was_sent_here, with_key
 from .log_facts import about
 from .worker import start_worker
 
@@ -178,9 +178,11 @@ class Journal:
             entry.sent = entry.before + 1
 
     def unmark(self, call: Call) -> None:
-        """Note on the disk that a marked call was not sent after all."""
+        """Note on the disk that a marked call was not sent after all, unless it was before."""
         entry = call.entry
         assert entry is not None
+        if was_sent_here(call):
+            return
         try:
             with self._disk:
                 self._write(sent=[(entry.id, entry.digest, entry.before)])
@@ -207,21 +209,25 @@ class Journal:
                 error,
             )
 
+    def keeps(self, call: Call) -> bool:
+        """Whether the next process may send a queued call that this one does not send (again)."""
+        return call.entry is not None and (call.repeatable or not was_sent_here(call))
+
     def keep(self, call: Call, error: MCPError) -> MCPError:
         """Leave an unsent call that is about to be settled to the next process.
 
         Memory alone; may be called under the state lock.
 
         Args:
-            call: not sent.
+            call: not sent, or to be sent again.
             error: why it fails in this process.
 
         Returns:
             An error of the same kind that says that it is kept; the same one for a call that is
-            not in the journal.
+            not in the journal, or must not be sent again by another process.
         """
         entry = call.entry
-        if entry is None:
+        if entry is None or not self.keeps(call):
             return error
         entry.is_kept = True
         if entry.sent != entry.before:

@@ -21,7 +21,16 @@ from ..protocol.messages import encode_apart
 from ..types.journal import JournalSettings
 from .call import Call, Keeper, Owner
 
-__all__ = ["COLUMNS", "Entry", "JournalRow", "call_of", "row_of", "seal", "with_key"]
+__all__ = [
+    "COLUMNS",
+    "Entry",
+    "JournalRow",
+    "call_of",
+    "row_of",
+    "seal",
+    "was_sent_here",
+    "with_key",
+]
 
 COLUMNS: Final = (
     "id, name, method, params, repeatable, keyed, answer_limit, queued_at, expires_at, sent"
@@ -117,7 +126,9 @@ class Entry:
         self.id = row.id
         self.name = row.name
         self.digest = row.digest
-        self.before = self.sent = row.sent
+        self.sent = row.sent
+        self.before = row.sent if found else 0
+        """How many other processes have begun to send it."""
         self.found = found
         self.is_kept = False
         """Whether the row stays although the call was settled; changed under the state lock."""
@@ -154,7 +165,13 @@ def row_of(
         answer_limit=call.answer_limit,
         queued_at=now,
         expires_at=None if left is None else now + left,
+        sent=int(was_sent_here(call) and not call.repeatable),
     )
+
+
+def was_sent_here(call: Call) -> bool:
+    """Whether this process has sent a queued call before, whole, on this link or another."""
+    return call.replays > 0 or call.rounds > 0
 
 
 def call_of(row: JournalRow, keeper: Keeper, settings: JournalSettings, max_replays: int) -> Call:

@@ -92,7 +92,8 @@ class Recovery:
 
     def count_kept(self) -> int:
         """How many queued calls a close would leave to the next process. Holds the lock."""
-        return sum(call.entry is not None for call in self._calls.outbox)
+        journal = self._calls.journal
+        return 0 if journal is None else sum(map(journal.keeps, self._calls.outbox))
 
     def finish(self, wait_for_drainer: Callable[[Deadline], object], patience: Deadline) -> None:
         """Close the journal of a closed connection, when nobody writes from the queue any more."""

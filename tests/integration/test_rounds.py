@@ -6,12 +6,15 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from journals import rows_on_disk
 from mcp_sync import MCPClient
 from mcp_sync.connection.call import Call
+from mcp_sync.deadline import Deadline
 from mcp_sync.errors import (
     MCPCancelledError,
     MCPClosedError,
@@ -400,6 +403,26 @@ def test_a_call_that_times_out_before_its_next_round_is_sent_says_that_it_was_se
         with pytest.raises(MCPTimeoutError, match="queued") as caught:
             call.result(PATIENCE)
         assert caught.value.sent
+
+
+def test_a_next_round_that_is_queued_is_not_sent_by_the_next_process(
+    person: Person, tmp_path: Path
+) -> None:
+    path = tmp_path / "queue.db"
+    with (
+        Switchboard(modern, nothing) as board,
+        MCPClient(board.fresh_url(), journal=path, **FAST) as client,
+    ):
+        handle(client, "elicitation/create", person)
+        line = board.line()
+        begin_round(client, line, person)
+        line.reset()
+        board.line()  # never ready
+        person.may_answer.set()
+        deadline = Deadline(PATIENCE)
+        while not (rows := rows_on_disk(path)):
+            assert not deadline.is_over()
+        assert rows[0].sent == 1
 
 
 def test_a_round_that_was_written_and_lost_is_not_repeated(

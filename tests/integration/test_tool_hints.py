@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mcp_sync import MCPClient, MCPConnectionLost
-from peers_mcp import PATIENCE, Line, Switchboard
+from journals import make_journal, rows_on_disk
+from mcp_sync import MCPClient, MCPClosedError, MCPConnectionLost
+from mcp_sync.connection.journal_rows import JournalRow
+from mcp_sync.deadline import Deadline
+from peers_mcp import PATIENCE, Line, Switchboard, nothing
 from scenes import PINNED
 
 CALL = {"name": "look", "arguments": {}}
@@ -83,3 +89,73 @@ def test_a_tool_without_a_trusted_hint_fails_at_once(
         with pytest.raises(MCPConnectionLost) as lost:
             call.result(PATIENCE)
         assert lost.value.maybe_executed
+
+
+# In a journal
+
+
+def is_reported(path: Path, row: JournalRow) -> bool:
+    """Whether the next process, after a kill that left this row, reports its call as sent."""
+    make_journal(path, row)
+    with contextlib.closing(MCPClient(journal=path)) as client:
+        (call,) = client.recovered()
+        error = call.exception(0)
+        return isinstance(error, MCPConnectionLost) and error.maybe_executed
+
+
+def test_a_call_that_waits_to_be_sent_again_on_a_tools_word_is_not_sent_by_the_next_process(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "queue.db"
+    with (
+        Switchboard(with_tools(SAFE), nothing) as server,
+        MCPClient(server.url, trust_tool_hints=True, journal=path, **PINNED) as client,
+    ):
+        call = client.submit("tools/call", CALL)
+        first = server.line()
+        first.request("tools/call")
+        first.reset()
+        server.line()  # never ready
+        deadline = Deadline(PATIENCE)
+        while not (rows := rows_on_disk(path)):
+            assert not deadline.is_over()
+        assert is_reported(tmp_path / "after a kill.db", rows[0])
+        client.close()
+        assert isinstance(call.exception(0), MCPClosedError)
+        assert rows_on_disk(path) == []
+
+
+def is_half_written(client: MCPClient) -> bool:
+    link = client._connection.gate.link
+    if link is None or not link.ready:
+        return False
+    return link.transport.is_writing() and link.transport.bytes_sent > 1 << 14
+
+
+def test_a_repetition_that_is_cut_short_leaves_the_call_marked_as_sent(tmp_path: Path) -> None:
+    path, is_stuck = tmp_path / "queue.db", threading.Event()
+    settings: dict[str, Any] = {"journal": path, "offline_queue_max_bytes": 32 << 20, **PINNED}
+
+    def stop_reading(line: Line) -> None:
+        with_tools(SAFE)(line)
+        assert is_stuck.wait(PATIENCE)
+        raise EOFError
+
+    with (
+        Switchboard(with_tools(SAFE), stop_reading, nothing) as server,
+        contextlib.closing(MCPClient(server.url, trust_tool_hints=True, **settings)) as client,
+    ):
+        call = client.submit("tools/call", {**CALL, "arguments": {"text": "x" * (16 << 20)}})
+        assert rows_on_disk(path)[0].sent == 0
+        first = server.line()
+        first.request("tools/call")
+        first.reset()
+        server.wait_for_connections(2)
+        deadline = Deadline(PATIENCE)
+        while not is_half_written(client):
+            assert not deadline.is_over()
+        is_stuck.set()
+        server.line()  # never ready
+        client._connection._sender.await_drainer(Deadline(PATIENCE))
+        assert call.cut_short == 1
+        assert is_reported(tmp_path / "after a kill.db", rows_on_disk(path)[0])
