@@ -115,16 +115,14 @@ class CallSource(abc.ABC):
     ) -> Any:
         """Make a call and wait for it; see ``request`` and, for ``spec``, ``Call``."""
         connection = self._connection
-        if offline != "wait":
-            if offline == "queue" and not connection.gate.is_ready():
-                call = self._submit(method, params, spec, timeout, idempotent)
-                return OfflineResponse(call, connection.position(call))
-            if offline == "raise":
-                spec.setdefault("limit", Deadline(self._seconds(timeout)))
-                self._require_link(spec["limit"])
-                spec["queueable"] = False
+        if offline == "queue" and not connection.gate.is_ready():
+            call = self._submit(method, params, spec, timeout, idempotent)
+            return OfflineResponse(call, connection.position(call))
         if "limit" not in spec:
             spec["limit"] = Deadline(self._seconds(timeout))
+        if offline == "raise":
+            self._require_link(spec["limit"])
+            spec["queueable"] = False
         return connection.perform(self._make_call(method, params, idempotent, spec))
 
     def _seconds(self, timeout: Timeout) -> float | None:

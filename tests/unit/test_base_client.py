@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import threading
 import time
@@ -23,7 +24,7 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import FaultProxy, WebSocketPeer
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing, refuse_upgrade
-from scenes import FAST, Diary, Inbox, nobody_listening
+from scenes import FAST, PINNED, Diary, Inbox, nobody_listening
 from timing import MS
 
 SLOW = 600.0
@@ -284,6 +285,23 @@ def test_offline_raise_is_bounded_by_the_timeout_too() -> None:
         with pytest.raises(MCPOfflineError):
             client.request("ping", offline="raise")
         client.close()
+
+
+def test_offline_raise_has_one_timeout_for_the_dial_and_the_answer() -> None:
+    timeout = 1500 * MS
+
+    def slow(line: Line) -> None:
+        threading.Event().wait(timeout * 2 / 3)  # what the server takes
+        line.shake_hands()
+
+    with (
+        Switchboard(slow) as board,
+        contextlib.closing(MCPClient(board.url, **PINNED)) as client,
+    ):
+        began = time.monotonic()
+        with pytest.raises(MCPTimeoutError):
+            client.request("ping", timeout=timeout, offline="raise")
+        assert time.monotonic() - began < 1.5 * timeout
 
 
 def test_offline_queue_gives_a_receipt_at_once(away: MCPClient) -> None:
