@@ -186,6 +186,7 @@ class BaseClient(CallSource, EventSource):
         Raises:
             MCPTimeoutError: not decided within ``timeout``; dialing goes on.
             MCPConnectionRejected: the server refused for good.
+            MCPConfigurationError: what a function gave for the headers cannot be sent.
             MCPConnectionError: with ``offline_mode=False``, all attempts failed.
             MCPClosedError: the client was closed meanwhile.
         """

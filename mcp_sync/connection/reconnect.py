@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from ..config import ClientConfig
-from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
+from ..errors import (
+    MCPConfigurationError,
+    MCPConnectionError,
+    MCPConnectionRejected,
+    MCPError,
+)
 from ..transports.late_import import importing
 from .link import Loss
 
@@ -40,9 +45,12 @@ def is_permanent(error: MCPError, ever_ready: bool) -> bool:
         ever_ready: whether this client ever had a ready link to the server.
 
     Returns:
-        True for a rejection. An HTTP refusal counts only for a client that was never ready:
-        later it may be a proxy or a restart on the way.
+        True for a rejection, and for a setting that the dial found impossible. An HTTP refusal
+        counts only for a client that was never ready: later it may be a proxy or a restart on the
+        way.
     """
+    if isinstance(error, MCPConfigurationError):
+        return True
     if not isinstance(error, MCPConnectionRejected):
         return False
     return error.status is None or not ever_ready

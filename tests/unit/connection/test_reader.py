@@ -312,12 +312,17 @@ def test_headers_that_cannot_be_had_are_a_failed_attempt_with_the_reason(
         client.close()
 
 
-def test_headers_that_nobody_may_send_are_a_failed_attempt() -> None:
+def test_headers_that_nobody_may_send_are_an_error_of_the_settings_and_not_tried_again() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, headers=lambda: {"X-Bad": "a\r\nb"}, **PINNED)
+        client = MCPClient(board.url, 3, headers=lambda: {"X-Bad": "a\r\nb"}, **PINNED)
         diary = Diary(client)
-        assert client.connect() is False
-        assert "X-Bad" in diary.wait_for("failed").context["error"]
+        with pytest.raises(MCPConfigurationError, match="X-Bad"):
+            client.connect()
+        with pytest.raises(MCPConfigurationError, match="X-Bad"):
+            client.request("ping")
+        assert client.get_connection_state() == "failed"
+        assert diary.wait_for("failed").context["permanent"]
+        assert len(diary.events("failed")) == 1
         assert board.connections == 0
         client.close()
 
@@ -341,13 +346,11 @@ def test_headers_may_close_the_client() -> None:
 
 def test_a_bearer_token_from_a_function_is_not_sent_in_the_clear_to_another_machine() -> None:
     client = MCPClient(
-        "ws://192.0.2.1:9", 0, headers=lambda: {"Authorization": "Bearer secret"}, **PINNED
+        "ws://192.0.2.1:9", 3, headers=lambda: {"Authorization": "Bearer secret"}, **PINNED
     )
-    diary = Diary(client)
-    client.connect()
-    error = diary.wait_for("failed").context["error"]
-    assert "allow_insecure_auth" in error
-    assert "secret" not in error
+    with pytest.raises(MCPConfigurationError, match="allow_insecure_auth") as caught:
+        client.connect()
+    assert "secret" not in str(caught.value)
     client.close()
 
 
@@ -469,6 +472,6 @@ def test_an_error_in_an_optional_handshake_is_the_callers() -> None:
         client.close()
 
 
-def test_a_setting_that_the_dial_finds_impossible_is_a_failed_attempt() -> None:
+def test_a_header_that_nobody_may_send_is_found_before_any_dial() -> None:
     with pytest.raises(MCPConfigurationError):
         MCPClient("ws://127.0.0.1:1", headers={"X-Bad": "a\nb"})

@@ -8,6 +8,7 @@ from mcp_sync.config import ClientConfig
 from mcp_sync.connection.link import Loss
 from mcp_sync.connection.reconnect import STABLE_SECONDS, Outage, is_permanent, load_policy
 from mcp_sync.errors import (
+    MCPConfigurationError,
     MCPConnectionError,
     MCPConnectionLost,
     MCPConnectionRejected,
@@ -36,6 +37,8 @@ def _policy() -> None:
         (MCPConnectionRejected("no common version"), False, True),
         (MCPConnectionRejected("no common version"), True, True),
         (MCPConnectionRejected("certificate", tls_reason="expired"), True, True),
+        (MCPConfigurationError("headers", 5, "must be a mapping"), False, True),
+        (MCPConfigurationError("headers", 5, "must be a mapping"), True, True),
     ],
 )
 def test_what_is_permanent(error: MCPError, ever_ready: bool, permanent: bool) -> None:
