@@ -185,6 +185,9 @@ class Call(Future[Any]):
     was_refused = False
     """Whether a server refused it unseen and it was sent once more."""
 
+    half_told = False
+    """Whether it was told that half of its time is over, where the heartbeat sees to that."""
+
     rounds = 0
     """How often its server has asked for input."""
 

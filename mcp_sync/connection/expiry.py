@@ -6,6 +6,7 @@ import heapq
 import time
 from typing import Final
 
+from ..deadline import LONGEST_WAIT, Deadline
 from .call import Call, Owner
 from .gate import Gate
 
@@ -28,30 +29,31 @@ class Expiry:
 
     def watch(self, call: Call) -> None:
         """Keep an eye on a call, whose due time may have changed."""
-        due = self._due(call) if call.watched else None
-        if due is None:
+        times = self._times_of(call) if call.watched else None
+        if times is None:
             return
-        now = time.monotonic()
-        half = now + (due - now) / 2
-        if not self._heap or half < self._heap[0][0]:
+        half, due = times
+        first = due if call.half_told else half
+        if not self._heap or first < self._heap[0][0]:
             # The heartbeat sleeps until what was due first.
             self._gate.changed.notify_all()
-        heapq.heappush(self._heap, (half, call.sequence, False, call))
+        if not call.half_told:
+            heapq.heappush(self._heap, (half, call.sequence, False, call))
         heapq.heappush(self._heap, (due, call.sequence, True, call))
         if len(self._heap) >= self._sweep_at:
             self._heap = [row for row in self._heap if row[3].owner is not Owner.SETTLED]
             heapq.heapify(self._heap)
             self._sweep_at = 2 * len(self._heap) + _KEPT
 
-    def _due(self, call: Call) -> float | None:
+    def _times_of(self, call: Call) -> tuple[float, float] | None:
+        """When half, and when all of the time that a call has now is over; None for no limit."""
         if call.deadline is not None:
-            return call.deadline.at
+            return _of(call.deadline)
         if call.owner is Owner.PENDING and call.written_at is not None:
-            return None if call.answer_limit is None else call.written_at + call.answer_limit
+            return _from(call.written_at, call.answer_limit)
         if call.queue_deadline is not None:
-            return call.queue_deadline.at
-        ttl = self._gate.config.queue_ttl
-        return None if ttl is None or call.queued_at is None else call.queued_at + ttl
+            return _of(call.queue_deadline)
+        return _from(call.queued_at, self._gate.config.queue_ttl)
 
     def next_due(self) -> float | None:
         """The earliest due time; None when there is none."""
@@ -61,22 +63,39 @@ class Expiry:
         """Take the unsettled calls of which all, and of which half of the time is over.
 
         A call whose time turns out to be later goes back with that; so does one that is being
-        written, which is its writer's to settle.
+        written, which is its writer's to settle. Half of the time is told once of each call.
         """
         now = time.monotonic()
         over, half = [], []
         while self._heap and self._heap[0][0] <= now:
             _, sequence, is_due, call = heapq.heappop(self._heap)
-            due = None if call.owner is Owner.SETTLED else self._due(call)
-            if due is None:
+            times = None if call.owner is Owner.SETTLED else self._times_of(call)
+            if times is None or (call.half_told and not is_due):
                 continue
-            if not is_due:
-                half.append(call)
-            elif due > now or call.owner is Owner.WRITER:
-                heapq.heappush(self._heap, (max(due, now + _RETRY), sequence, True, call))
-            else:
+            at = times[is_due]
+            if is_due and call.owner is Owner.WRITER:
+                at = max(at, now + _RETRY)
+            if at > now:
+                heapq.heappush(self._heap, (at, sequence, is_due, call))
+            elif is_due:
                 over.append(call)
+            else:
+                call.half_told = True
+                half.append(call)
         return over, half
 
 
 _RETRY: Final = 0.05
+"""Seconds until a call that is being written is looked at again."""
+
+
+def _of(limit: Deadline) -> tuple[float, float] | None:
+    if limit.at is None or limit.timeout is None:
+        return None
+    return limit.at - min(max(0.0, limit.timeout), LONGEST_WAIT) / 2, limit.at
+
+
+def _from(begun: float | None, seconds: float | None) -> tuple[float, float] | None:
+    if begun is None or seconds is None:
+        return None
+    return begun + seconds / 2, begun + seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import logging
 import threading
 import time
@@ -357,6 +358,24 @@ def test_half_of_the_time_is_logged_with_what_is_waited_for(
     assert len(told) == 2
     assert all("waiting for an answer: written" in one for one in told)
     assert line.request(TOOL)
+
+
+def test_half_of_the_time_is_logged_once_of_a_call_that_is_queued_and_sent_again(
+    board: Switchboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.INFO, "mcp_sync.connection"),
+        contextlib.closing(MCPClient(board.url, **FAST)) as client,
+    ):
+        call = client.submit("tools/list", timeout=1000 * MS)
+        line = board.line()
+        line.request("tools/list")
+        line.reset()
+        board.line().request("tools/list")
+        with pytest.raises(MCPTimeoutError):
+            call.result(PATIENCE)
+    assert call.replays == 1
+    assert sum("half of its time" in one for one in caplog.messages) == 1
 
 
 def test_a_submitted_call_times_out_by_itself(client: MCPClient, line: Line) -> None:

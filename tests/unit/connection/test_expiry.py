@@ -11,11 +11,12 @@ from calls_made import make_call, make_connection
 from mcp_sync.connection.call import Call, Owner
 from mcp_sync.connection.connection import Connection
 from mcp_sync.connection.expiry import Expiry
-from mcp_sync.deadline import Deadline
+from mcp_sync.deadline import LONGEST_WAIT, Deadline
 from timing import MS
 
 OVER = Deadline(0)
 FAR = 5000.0
+SHORT = 2 * MS
 
 
 def watched(connection: Connection, owner: Owner = Owner.OUTBOX, **spec: Any) -> Call:
@@ -30,9 +31,20 @@ def watched(connection: Connection, owner: Owner = Owner.OUTBOX, **spec: Any) ->
     return call
 
 
+def half_over(connection: Connection) -> list[Call]:
+    with connection.gate.lock:
+        return connection.calls.expiry.take_due()[1]
+
+
 def due(connection: Connection) -> list[Call]:
     with connection.gate.lock:
         return connection.calls.expiry.take_due()[0]
+
+
+def let_pass(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
 
 
 def next_due(connection: Connection) -> float | None:
@@ -71,6 +83,38 @@ def test_the_call_of_which_half_the_time_is_over_is_given_as_such() -> None:
     with connection.gate.lock:
         over, half = connection.calls.expiry.take_due()
     assert (over, half) == ([call], [call])
+
+
+def test_half_of_the_time_is_told_once_however_often_a_call_is_watched() -> None:
+    connection = make_connection()
+    call = watched(connection, limit=Deadline(SHORT))
+    with connection.gate.lock:
+        connection.calls.expiry.watch(call)
+    let_pass(SHORT)
+    assert half_over(connection) == [call]
+    with connection.gate.lock:
+        connection.calls.expiry.watch(call)
+    let_pass(SHORT)
+    assert half_over(connection) == []
+
+
+def test_a_call_that_has_more_time_since_it_was_written_is_told_when_half_of_that_is_over() -> None:
+    connection = make_connection(queue_ttl=SHORT)
+    call = watched(connection, answer_limit=FAR)
+    let_pass(SHORT)
+    call.owner, call.written_at = Owner.PENDING, time.monotonic()
+    assert half_over(connection) == []
+    again = next_due(connection)
+    assert again is not None
+    assert again == pytest.approx(time.monotonic() + FAR / 2, abs=FAR / 100)
+
+
+@pytest.mark.parametrize("timeout", [1e12, float("inf")])
+def test_half_of_the_longest_time_is_far_away(timeout: float) -> None:
+    connection = make_connection()
+    watched(connection, limit=Deadline(timeout))
+    assert half_over(connection) == []
+    assert (next_due(connection) or 0.0) > time.monotonic() + LONGEST_WAIT / 3
 
 
 def test_without_a_deadline_the_queue_ttl_counts_from_the_queueing() -> None:
@@ -120,7 +164,7 @@ def test_a_call_whose_time_has_moved_goes_back_with_the_new_one() -> None:
     assert due(connection) == []
     again = next_due(connection)
     assert again is not None
-    assert again > time.monotonic() + FAR / 2
+    assert again > time.monotonic() + FAR / 3
 
 
 def test_settled_calls_are_swept_so_that_the_memory_stays_bounded() -> None:
