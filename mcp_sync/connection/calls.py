@@ -31,7 +31,7 @@ from .call import Call, Owner
 from .expiry import Expiry
 from .gate import Decision, Gate, uninterrupted
 from .link import Link, Loss
-from .log_facts import about
+from .log_facts import GuardedLog, about
 from .outbox import Outbox
 from .why import reason_of
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls", "is_about_its_size"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _MESSAGE_TOO_BIG: Final = 1009
 

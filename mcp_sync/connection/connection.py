@@ -40,6 +40,7 @@ from .gate import Gate, uninterrupted
 from .heartbeat import Heartbeat
 from .life import Life
 from .link import Link
+from .log_facts import GuardedLog
 from .observer import Observer
 from .reader import Reader, run_steps
 from .reading import Reading
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _CLOSE_SECONDS: Final = 2.0
 """How long ``close`` waits for the peer's close frame, for handlers and for its own threads."""

@@ -22,6 +22,7 @@ from ..events import (
 from ..states import ConnectionState
 from .event_queue import EventQueue, Job, News, Tally
 from .handlers import ANY_METHOD, Handlers, name_of
+from .log_facts import GuardedLog
 from .worker import start_worker
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ EVENTS_THREAD: Final = "mcp-events"
 NOTIFICATION_PREFIX: Final = "notification:"
 """What stands before a method in ``handler_names``."""
 
-logger = logging.getLogger("mcp_sync.events")
+logger = GuardedLog(logging.getLogger("mcp_sync.events"))
 
 
 class Dispatcher:
@@ -336,12 +337,9 @@ class Dispatcher:
         """Call what runs user code; it must not end the thread that serves all handlers."""
         try:
             function(*args)
-        except BaseException:  # noqa: BLE001  an exit or interrupt raised here is the handler's own
+        except BaseException:  # an exit or interrupt raised here is the handler's own
             self._errors.add()
-            try:
-                logger.exception("%s raised; the other handlers go on", what)
-            except Exception:  # noqa: BLE001  log handlers are user code too; it is counted
-                self._errors.add()
+            logger.exception("%s raised; the other handlers go on", what)
 
     def _report_drops(self) -> None:
         dropped = self._queue.drops.value

@@ -5,7 +5,6 @@ The heartbeat never dials and never waits for a writer: it reports a dead link, 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections import deque
@@ -18,10 +17,11 @@ from ..transports.base import LinkDown
 from .calls import Calls
 from .gate import Gate
 from .link import Link
+from .log_facts import GuardedLog
 
 __all__ = ["Heartbeat"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _SECOND_LOOK_SECONDS: Final = 0.25
 """Between the first look at a silent link and the verdict: this process may have been suspended,
@@ -109,9 +109,8 @@ class Heartbeat:
     def _guarded_beat(self) -> float:
         try:
             return self._beat()
-        except Exception:  # noqa: BLE001  a fault of ours, or a log handler's: time goes on
-            with contextlib.suppress(Exception):  # it may be the log handler that raises
-                _log.exception("a heartbeat failed")
+        except Exception:  # noqa: BLE001  a fault of ours: time goes on
+            _log.exception("a heartbeat failed")
             return time.monotonic() + self._gate.config.heartbeat_interval
 
     def _beat(self) -> float:

@@ -17,7 +17,7 @@ from ..errors import MCPConnectionError, MCPError, MCPTimeoutError
 from ..types.journal import JournalSettings
 from .call import Call, Keeper
 from .journal_rows import Entry, JournalRow, call_of, row_of, was_sent_here, with_key
-from .log_facts import about
+from .log_facts import GuardedLog, about
 from .worker import start_worker
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 
 class Journal:

@@ -25,12 +25,12 @@ from .calls import Calls
 from .eras import Beginning, forget, learn
 from .gate import Decision, Gate, uninterrupted
 from .link import CLOSE_NORMAL, Link, Loss
-from .log_facts import log_change
+from .log_facts import GuardedLog, log_change
 from .reconnect import Outage, is_permanent, load_policy
 
 __all__ = ["Life", "Traffic"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _S = ConnectionState
 

@@ -1,20 +1,38 @@
-"""What a log record says beside its text, as attributes for a handler that writes fields.
+"""How this floor logs: what a record says beside its text, and what a raising handler may harm.
 
 ``call_id`` and ``method`` stand on records about a call, ``state`` on those about a change of the
-connection's state. This room knows no lock.
+connection's state, as attributes for a handler that writes fields. This room knows no lock.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
 
 from ..states import ConnectionState
 
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["about", "log_change"]
+__all__ = ["GuardedLog", "about", "log_change"]
+
+
+class GuardedLog(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose handlers may raise: they are user code, and no thread of ours ends for them.
+
+    What they raise is shown on stderr, as ``logging`` does with its own handlers.
+    """
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log as ``Logger.log`` does."""
+        try:
+            # 2, for the line that logs, and not this one, stands in the record.
+            self.logger.log(level, msg, *args, **{"stacklevel": 2, **kwargs})
+        except Exception:  # noqa: BLE001 - a user's handler or filter may raise anything
+            if logging.raiseExceptions and sys.stderr is not None:
+                traceback.print_exc()
 
 
 def about(call: Call) -> dict[str, object]:
@@ -23,7 +41,7 @@ def about(call: Call) -> dict[str, object]:
 
 
 def log_change(
-    logger: logging.Logger, level: int, state: ConnectionState, text: str, *args: object
+    logger: GuardedLog, level: int, state: ConnectionState, text: str, *args: object
 ) -> None:
     """Log a change of the connection's state.
 

@@ -6,7 +6,6 @@ gives the headers of a dial.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final, TypeVar
@@ -27,14 +26,14 @@ from .exchange import Exchange
 from .gate import Gate
 from .life import Life
 from .link import CLOSE_NORMAL, Link
-from .log_facts import log_change
+from .log_facts import GuardedLog, log_change
 from .reading import Reading
 from .restoring import Restorations
 from .streams import Streams
 
 __all__ = ["Reader", "run_steps"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _GOODBYE_SECONDS: Final = 0.9
 
@@ -71,9 +70,7 @@ class Reader:
             self._run()
         except Exception as fault:  # noqa: BLE001 - a fault of ours must leave no caller waiting
             self._life.crashed(fault)
-            # A log handler may be what raised, and this thread has nobody to tell.
-            with contextlib.suppress(Exception):
-                _log.exception("the reader failed")
+            _log.exception("the reader failed")
 
     def _run(self) -> None:
         while self._life.next_dial():

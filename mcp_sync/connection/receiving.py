@@ -28,6 +28,7 @@ from .call import Call
 from .calls import Calls
 from .gate import Decision, Gate
 from .link import Link
+from .log_facts import GuardedLog
 from .requests import ServerRequests
 from .rounds import Rounds
 
@@ -36,7 +37,7 @@ __all__ = ["Receiver", "Tap"]
 Tap = Callable[[Link, Mapping[str, Any]], None]
 """Takes a link and the params of a notification on it; called by whoever reads, never blocks."""
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _TOO_MANY: Final = "too many requests wait for this client's handlers; ask again later"
 

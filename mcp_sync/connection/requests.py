@@ -16,11 +16,12 @@ from ..protocol.dialect import INTERNAL_ERROR, METHOD_NOT_FOUND
 from ..protocol.messages import Request, RequestId, encode_error, encode_result
 from ..transports.base import LinkDown, WriteTimeout
 from .link import Link
+from .log_facts import GuardedLog
 from .worker import start_worker
 
 __all__ = ["Handler", "ServerRequests"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Takes the params of a server's request and returns the result, or raises MCPResponseError to

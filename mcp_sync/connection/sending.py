@@ -24,12 +24,12 @@ from .call import Call, Owner
 from .calls import Calls, is_about_its_size
 from .gate import Decision, Gate, uninterrupted
 from .link import Link
-from .log_facts import about
+from .log_facts import GuardedLog, about
 from .worker import start_worker
 
 __all__ = ["Sender"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _DIALING: Final = (ConnectionState.FAILED, ConnectionState.RECONNECTING, ConnectionState.OFFLINE)
 """Where a link is being made, without a word to anybody else when one more call wants it."""

@@ -31,11 +31,12 @@ from ..transports.base import LinkDown, WriteTimeout
 from .exchange import Exchange
 from .gate import Gate
 from .link import Link
+from .log_facts import GuardedLog
 from .receiving import Receiver
 
 __all__ = ["CHANGES", "Listener", "Streams"]
 
-_log: Final = logging.getLogger("mcp_sync.connection")
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _UPDATED: Final = "notifications/resources/updated"
 

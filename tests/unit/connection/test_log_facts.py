@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import subprocess
@@ -11,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_sync import ConnectionState, MCPClient, MCPTimeoutError
-from mcp_sync.connection.log_facts import log_change
+from mcp_sync.connection.log_facts import GuardedLog, log_change
 from peers_mcp import PATIENCE, Switchboard
-from scenes import FAST, PINNED, Inbox, nobody_listening
+from scenes import FAST, PINNED, Diary, Inbox, nobody_listening
 from timing import MS
 
 LOGGER = "mcp_sync.connection"
@@ -180,5 +181,82 @@ def test_what_is_not_logged_is_not_formatted() -> None:
     logger.setLevel(logging.ERROR)
     handler = logging.StreamHandler()
     logger.addHandler(handler)
-    log_change(logger, logging.INFO, ConnectionState.FAILED, "%s", Unformattable())
+    log_change(GuardedLog(logger), logging.INFO, ConnectionState.FAILED, "%s", Unformattable())
     logger.removeHandler(handler)
+
+
+# Log handlers that raise
+
+
+class Rude(logging.Handler):
+    """Raises whatever it is given."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        raise OSError("disk full")
+
+
+@contextlib.contextmanager
+def a_rude_handler(name: str = LOGGER, level: int = logging.INFO) -> Iterator[Rude]:
+    logger, rude = logging.getLogger(name), Rude(level)
+    before = logger.level
+    logger.setLevel(level)
+    logger.addHandler(rude)
+    try:
+        yield rude
+    finally:
+        logger.removeHandler(rude)
+        logger.setLevel(before)
+
+
+def test_a_handler_that_raises_at_a_lost_link_does_not_end_the_client() -> None:
+    with (
+        a_rude_handler() as rude,
+        Switchboard() as board,
+        MCPClient(board.url, **FAST) as client,
+    ):
+        diary = Diary(client)
+        board.line().reset()
+        diary.wait_for("initialized")
+        second = board.line()
+        call = client.submit("tools/list")
+        second.answer(second.request("tools/list"))
+        assert call.result(PATIENCE) == {}
+        assert rude.count > 0
+
+
+def test_a_handler_that_raises_does_not_keep_a_silent_link_from_being_given_up() -> None:
+    pulse = {"heartbeat_interval": 50 * MS, "heartbeat_timeout": 100 * MS}
+    with (
+        a_rude_handler(level=logging.WARNING) as rude,
+        Switchboard(pongs=False) as board,
+        MCPClient(board.url, **pulse, **FAST) as client,
+    ):
+        diary = Diary(client)
+        diary.wait_for("disconnected")
+        assert rude.count > 0
+
+
+def test_what_a_handler_raises_is_shown_where_logging_shows_its_own_failures(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "mcp_sync.connection.rude"
+    with a_rude_handler(name):
+        GuardedLog(logging.getLogger(name)).warning("one")
+        assert "OSError: disk full" in capsys.readouterr().err
+        monkeypatch.setattr(logging, "raiseExceptions", False)
+        GuardedLog(logging.getLogger(name)).warning("two")
+        assert capsys.readouterr().err == ""
+
+
+def test_a_record_names_the_line_that_logs(caplog: pytest.LogCaptureFixture) -> None:
+    log = GuardedLog(logging.getLogger(LOGGER))
+    with caplog.at_level(logging.INFO, LOGGER):
+        log.info("%s", "text", extra={"call_id": "call-1"})
+        log.log(logging.INFO, "direct")
+    assert {record.filename for record in caplog.records} == {"test_log_facts.py"}
+    assert facts(caplog, "call_id") == [("call-1",)]
