@@ -113,6 +113,17 @@ def in_threads(jobs: Iterable[Callable[[], object]]) -> None:
 
 
 @contextlib.contextmanager
+def no_new_threads() -> Iterator[None]:
+    """The system has no thread to give, to anybody; those that run go on."""
+    # A stack larger than any address space.
+    before = threading.stack_size(2**47)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+@contextlib.contextmanager
 def nobody_listening() -> Iterator[str]:
     """The address of a port that is taken, so that nobody else gets it, and refuses every dial."""
     with socket.socket() as sock:

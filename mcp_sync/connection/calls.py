@@ -58,6 +58,8 @@ class Calls:
         """Those that wait for this client's own handlers, between two rounds."""
         self.room_wanted = 0
         """How many threads wait for settled calls to make room; changed under the lock."""
+        self.drainer_missing = False
+        """Whether there was no thread to drain the outbox; changed under the lock."""
 
     def register(self, link: Link, call: Call) -> None:
         """Make the calling thread the writer of a call. Holds the lock."""

@@ -141,7 +141,12 @@ class Connection:
             make_transport,
         )
         self._heartbeat = Heartbeat(
-            self.gate, self.calls, self.life.down, self.observer.review, self.close
+            self.gate,
+            self.calls,
+            self.life.down,
+            self.observer.review,
+            self._sender.revive,
+            self.close,
         )
         self._threads: list[threading.Thread] = []
         self.recovery = Recovery(self.gate, self.calls, self, self._link_ready)

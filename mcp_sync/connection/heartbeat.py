@@ -30,6 +30,9 @@ with the peer's bytes waiting in the kernel."""
 _REVIEW_SECONDS: Final = 1.0
 """At most so often the connection's health is looked at, which takes a whole snapshot."""
 
+_REVIVAL_SECONDS: Final = 0.25
+"""Between two tries to have the outbox drained while there is no thread for it."""
+
 _PAYLOAD: Final = b"mcp_sync"
 
 
@@ -62,6 +65,7 @@ class Heartbeat:
         calls: whose deadlines are watched.
         report_down: is told of a link that is silent.
         review: looks at the connection's health; whether anybody wants to know of it.
+        revive: starts the drainer of the outbox, if there was no thread for it.
         close: closes a connection whose client was forgotten.
     """
 
@@ -71,12 +75,14 @@ class Heartbeat:
         calls: Calls,
         report_down: Callable[[Link, LinkDown], None],
         review: Callable[[], bool],
+        revive: Callable[[], object],
         close: Callable[[], object],
     ) -> None:
         self._gate = gate
         self._calls = calls
         self._report_down = report_down
         self._review = review
+        self._revive = revive
         self._close = close
         self._review_at = 0.0
         self._pulse: _Pulse | None = None
@@ -98,6 +104,8 @@ class Heartbeat:
                 due = self._calls.expiry.next_due()
                 if due is not None:
                     next_beat = min(next_beat, due)
+                if self._calls.drainer_missing:
+                    next_beat = min(next_beat, time.monotonic() + _REVIVAL_SECONDS)
                 if self._review_at > time.monotonic():
                     next_beat = min(next_beat, self._review_at)
                 link, pulse = gate.link, self._pulse
@@ -122,6 +130,8 @@ class Heartbeat:
             self._calls.expire(call)
         for call in half:
             self._calls.tell_half_time(call)
+        if self._calls.drainer_missing:
+            self._revive()
         now = time.monotonic()
         if now >= self._review_at:
             is_watched = self._review()

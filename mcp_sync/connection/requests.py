@@ -81,7 +81,11 @@ class ServerRequests:
             self._under_way.discard((generation, request_id))
 
     def run(self, task: Callable[[], None]) -> bool:
-        """Have a task run by the pool; False when too many wait already, or after ``stop``."""
+        """Have a task run by the pool.
+
+        Returns:
+            False when too many wait already, there is no thread to be had, or after ``stop``.
+        """
         with self._ready:
             if self._closed or len(self._waiting) >= _WAITING:
                 return False
@@ -90,8 +94,20 @@ class ServerRequests:
             if number is None:
                 self._ready.notify()
                 return True
-        self._start(number)
+        try:
+            self._start(number)
+        except RuntimeError as error:
+            _log.warning("there is no thread to see to a request of the server: %s", error)
+            return self._take_back(task)
         return True
+
+    def _take_back(self, task: Callable[[], None]) -> bool:
+        """Forget a task that no thread was started for; True where another thread has it."""
+        with self._ready:
+            if task not in self._waiting:
+                return not self._closed
+            self._waiting.remove(task)
+            return False
 
     def _claim_number(self) -> int | None:
         """Allot the number of one more thread; None when none is wanted or allowed."""

@@ -36,12 +36,16 @@ class LookUp:
             The rows of ``socket.getaddrinfo`` for stream sockets, in the system's order.
 
         Raises:
-            OSError: the name does not resolve, or ``abort`` was called.
+            OSError: the name does not resolve, ``abort`` was called, or there is no thread for it
+                now.
             TimeoutError: the deadline was over first.
         """
         if deadline.is_over():
             raise TimeoutError(f"no time was left to resolve {host}")
-        worker = start_worker("mcp-resolver", lambda: self._look_up(host, port))
+        try:
+            worker = start_worker("mcp-resolver", lambda: self._look_up(host, port))
+        except RuntimeError as error:
+            raise OSError(f"there is no thread to resolve {host}: {error}") from error
         try:
             answer = self._answers.get(timeout=deadline.remaining())
         except queue.Empty:

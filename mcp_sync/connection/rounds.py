@@ -69,7 +69,9 @@ class Rounds:
             call.note("asked for input")
             calls.asked.add(call)
         if not self._requests.run(partial(self._go_on, call, result)):
-            refusal = "too many requests of the server wait for their handlers"
+            refusal = (
+                "too many requests of the server wait for their handlers, or no thread is left"
+            )
             calls.fail(call, MCPCancelledError(call.method, refusal))
         return True
 

@@ -334,7 +334,31 @@ class Sender:
             self._draining = True
             if not self._drainer_alive:
                 self._drainer_alive = True
-                decision.later(start_worker, "mcp-outbox", self._drain)
+                decision.later(self._start_drainer, self._calls.drainer_missing)
+                self._calls.drainer_missing = False
+
+    def _start_drainer(self, was_missing: bool) -> None:
+        try:
+            start_worker("mcp-outbox", self._drain)
+        except RuntimeError as error:
+            gate, calls = self._gate, self._calls
+            with gate.lock:
+                self._drainer_alive = False
+                calls.drainer_missing = True
+                gate.changed.notify_all()  # the heartbeat tries again
+                gate.settled.notify_all()
+            if not was_missing:
+                _log.warning(
+                    "%d calls wait for a thread to send them: %s", len(calls.outbox), error
+                )
+
+    def revive(self) -> None:
+        """Start the drainer for which there was no thread, if it is still wanted."""
+        with self._gate.decide() as decision:
+            # Else the next call that is queued, or the next ready link, sees to it.
+            self._calls.drainer_missing &= self._gate.is_ready() and bool(self._calls.outbox)
+            if self._calls.drainer_missing:
+                self._attend(decision)
 
     def link_ready(self, decision: Decision) -> None:
         """A link is ready: what is queued goes first. Holds the lock."""

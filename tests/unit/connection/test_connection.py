@@ -25,7 +25,7 @@ from mcp_sync.errors import (
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from mcp_sync.transports.base import LinkDown
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing
-from scenes import FAST, Diary, Inbox, in_threads, nobody_listening
+from scenes import FAST, Diary, Inbox, in_threads, no_new_threads, nobody_listening
 from timing import MS
 
 SLOW = 600.0
@@ -62,13 +62,11 @@ def test_a_client_that_gets_no_thread_says_so_and_may_connect_later(
     board: Switchboard, act: str
 ) -> None:
     client = MCPClient(board.url, **FAST)
-    # A stack larger than any address space: the system refuses every new thread.
-    before = threading.stack_size(2**47)
-    try:
-        with pytest.raises(MCPConnectionError, match="could not start mcp-heartbeat and mcp-rea"):
-            client.connect(PATIENCE) if act == "connect" else client.request("ping")
-    finally:
-        threading.stack_size(before)
+    with (
+        no_new_threads(),
+        pytest.raises(MCPConnectionError, match="could not start mcp-heartbeat and mcp-rea"),
+    ):
+        client.connect(PATIENCE) if act == "connect" else client.request("ping")
     assert client.get_connection_state() == "disconnected"
     assert client.pending_requests() == []
     assert own_threads() == []

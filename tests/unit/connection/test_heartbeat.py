@@ -259,6 +259,7 @@ def test_a_late_first_look_is_followed_by_a_second_one_before_the_verdict() -> N
         connection.calls,
         lambda _, down: reports.append(down.cause),
         lambda: False,
+        connection._sender.revive,
         connection.close,
     )
     now = time.monotonic()

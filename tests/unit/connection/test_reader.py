@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -25,7 +26,7 @@ from mcp_sync.protocol.offer import Offer
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from mcp_sync.types.session import InitializeResult
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing
-from scenes import PINNED, Diary, echo_all, read_request, shake_hands
+from scenes import PINNED, Diary, echo_all, no_new_threads, read_request, shake_hands
 from timing import MS
 
 SUBSCRIBED = {"subscribed": True, "event_types": ["error"], "client_id": "client_1"}
@@ -455,6 +456,22 @@ def test_a_log_handler_that_raises_leaves_no_caller_waiting() -> None:
             logger.removeHandler(rude)
             logger.setLevel(level)
         client.close()
+
+
+def test_a_dial_that_gets_no_thread_is_a_failed_attempt() -> None:
+    with (
+        Switchboard() as board,
+        contextlib.closing(MCPClient(board.url, 10**6, **PINNED)) as client,
+    ):
+        diary = Diary(client)
+        client.connect()
+        client.initialize()
+        diary.wait_for("initialized")
+        with no_new_threads():
+            client.reconnect()
+            error = diary.wait_for("failed").context["error"]
+        assert "no thread to resolve" in error
+        diary.wait_for("initialized", 2)
 
 
 def test_an_error_in_an_optional_handshake_is_the_callers() -> None:

@@ -14,7 +14,7 @@ import pytest
 from mcp_sync import MCPClient
 from mcp_sync.errors import MCPResponseError
 from peers_mcp import PATIENCE, Line, Switchboard, nothing
-from scenes import ABSENCE, PINNED, read_request
+from scenes import ABSENCE, PINNED, no_new_threads, read_request
 
 
 def pool_threads() -> list[threading.Thread]:
@@ -132,6 +132,20 @@ def test_a_handler_gets_the_params_and_its_result_goes_back(client: MCPClient, l
     line.ask("a", "x/echo", text="é", deep={"n": [1]})
     result = {"got": {"text": "é", "deep": {"n": [1]}}}
     assert line.message() == {"jsonrpc": "2.0", "id": "a", "result": result}
+
+
+def test_a_request_that_gets_no_thread_harms_nothing_else(client: MCPClient, line: Line) -> None:
+    handle(client, "x/echo", lambda params: {})
+    with no_new_threads():
+        line.ask(1, "x/echo")
+        call = client.submit("ping")
+        line.answer(line.next("ping"))
+        assert call.result(PATIENCE) == {}
+    line.ask(2, "x/echo")
+    while (message := line.message())["id"] != 2:
+        assert "error" in message
+    assert message["result"] == {}
+    assert client.get_connection_stats().losses.count == 0
 
 
 def test_what_the_client_does_not_offer_is_refused(line: Line) -> None:

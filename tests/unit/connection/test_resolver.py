@@ -9,6 +9,7 @@ import pytest
 
 from mcp_sync.connection.resolver import LookUp, resolve
 from mcp_sync.deadline import Deadline
+from scenes import no_new_threads
 from timing import MS
 
 BOUND = 5000 * MS
@@ -54,6 +55,12 @@ def test_the_deadline_ends_the_wait_and_leaves_the_worker_behind() -> None:
             if "took longer than the deadline" in str(error):
                 return
     pytest.fail("no deadline was ever over in the middle of a look-up")
+
+
+def test_without_a_thread_it_is_an_error_that_may_pass() -> None:
+    with no_new_threads(), pytest.raises(OSError, match="no thread to resolve 127.0.0.1"):
+        resolve("127.0.0.1", 8765, Deadline(BOUND))
+    assert resolve("127.0.0.1", 8765, Deadline(BOUND))
 
 
 def test_an_abort_ends_the_wait_also_one_that_has_not_begun() -> None:

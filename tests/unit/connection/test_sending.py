@@ -33,7 +33,7 @@ from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.protocol.messages import RequestId
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade
-from scenes import FAST, Inbox, answer, echo_all, nobody_listening, shake_hands
+from scenes import FAST, Inbox, answer, echo_all, no_new_threads, nobody_listening, shake_hands
 from timing import MS
 
 
@@ -79,6 +79,21 @@ def test_what_was_queued_is_sent_in_order_when_the_server_is_there() -> None:
             line.answer(line.request(method), {"method": method})
         assert [call.result(PATIENCE) for call in calls] == [{"method": m} for m in methods(40)]
         assert client.offline_queue_size == 0
+
+
+def test_a_queue_waits_for_a_thread_that_is_not_to_be_had_yet(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Switchboard() as board, MCPClient(board.url, **FAST) as client:
+        line = board.line()
+        with no_new_threads():
+            # More than is written at once; the other one joins the tail.
+            calls = [client.submit("large", {"text": "x" * (7 << 20)}), client.submit("small")]
+            assert client.offline_queue_size == 2
+        for method in ("large", "small"):
+            line.answer(line.request(method), {"method": method})
+        assert [call.result(PATIENCE)["method"] for call in calls] == ["large", "small"]
+    assert sum("wait for a thread" in one for one in caplog.messages) == 1
 
 
 def test_new_calls_join_the_tail_while_the_queue_drains() -> None:
