@@ -170,7 +170,11 @@ class BaseClient(CallSource, EventSource):
             self._connection.close(patience=deadline)
 
     def _renew_in_child(self) -> None:
-        self._adopt(self._connection.renewed_in_child())
+        try:
+            self._connection.let_go_in_child()
+        finally:
+            # Whatever it was, the child must not talk over its parent's links.
+            self._adopt(self._connection.renewed_in_child())
 
     # The life of the connection
 

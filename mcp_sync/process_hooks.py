@@ -7,13 +7,18 @@ fresh and unconnected, connects with its first call, and never touches the paren
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
+from .connection.log_facts import GuardedLog
 from .deadline import Deadline
 
 __all__ = ["Tracked", "track"]
+
+_log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _EXIT_SECONDS = 1.5
 
@@ -36,16 +41,23 @@ def track(client: Tracked) -> None:
     _clients.add(client)
 
 
+def _for_each(act: Callable[[Tracked], None]) -> None:
+    """Do something to every client, whatever one of them raises."""
+    for client in list(_clients):
+        try:
+            act(client)
+        except Exception:  # noqa: BLE001 - a fault of ours, or a warning that is an error
+            _log.exception("a client raised at exit or in a forked child")
+
+
 @atexit.register
 def _close_all() -> None:
     deadline = Deadline(_EXIT_SECONDS)
-    for client in list(_clients):
-        client._close_at_exit(deadline)
+    _for_each(lambda client: client._close_at_exit(deadline))
 
 
 def _renew_all() -> None:
-    for client in list(_clients):
-        client._renew_in_child()
+    _for_each(lambda client: client._renew_in_child())
 
 
 if hasattr(os, "register_at_fork"):

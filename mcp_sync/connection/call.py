@@ -410,11 +410,15 @@ class Call(Future[Any]):
         self._condition.notify_all()
 
     def orphan(self, error: MCPError) -> None:
-        """Fail in a forked child, where a thread that is gone may hold this future's lock."""
+        """Fail in a forked child, where a thread that is gone may hold this future's lock.
+
+        One that is settled already stays so: its writer, which the child has not, kept it queued.
+        """
         self._condition = CallCondition()  # type: ignore[assignment]
         self.owner = Owner.SETTLED
         self._done_callbacks = []
-        self.set_exception(error)
+        if not self.done():
+            self.set_exception(error)
 
     def conclude(self, outcome: Any) -> None:
         """Settle with a result, or with an error when the outcome is one."""

@@ -326,8 +326,8 @@ class Connection:
             self.life.renew(decision)
             self.recovery.take_over(found, decision)
 
-    def renewed_in_child(self) -> Connection:
-        """A fresh connection for a forked child, in place of this one.
+    def let_go_in_child(self) -> None:
+        """Let go in a forked child of what is the parent's: sockets, journal, calls, streams.
 
         Only the forking thread lives there, and it is not in here: so no lock is taken, since a
         thread that is gone may hold it. The parent's sockets are closed without a word on them.
@@ -345,6 +345,9 @@ class Connection:
             fate = "it was called in the parent process, which goes on with it"
             call.orphan(forked.for_call(call.method, True, fate))
         self.streams.orphan()
+
+    def renewed_in_child(self) -> Connection:
+        """A fresh connection for a forked child, in place of this one."""
         # What its finalizer finds in the child: nothing that is open.
         self.gate = Gate(self.gate.config, self.stats, self.dispatcher)
         renewed = Connection(
@@ -353,7 +356,7 @@ class Connection:
             self._make_transport,
             lead=self._lead,
             dispatcher=self.dispatcher.renewed_in_child(),
-            journal=journal,
+            journal=self.calls.journal,
         )
         renewed.receiver.wants = self.receiver.wants
         renewed.requests.handlers = self.requests.handlers

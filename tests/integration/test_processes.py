@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mcp_sync import CompareblocksClient, MCPClient, MCPClosedError
+from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
-from scenes import FAST, PATIENCE, Inbox
+from mcp_sync.process_hooks import track
+from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from scenes import FAST, PATIENCE, PINNED, Inbox, shake_hands
 
 
 @pytest.fixture
@@ -63,6 +68,65 @@ def test_a_parents_call_fails_in_the_child_and_goes_on_in_the_parent() -> None:
         in_a_child(act)
         assert call.result(PATIENCE)["content"][0]["text"] == "parent's"
         assert len(server.ledger) == 1
+
+
+def test_a_call_withdrawn_in_the_middle_of_its_write_keeps_no_client_from_being_fresh(
+    server: ServerProcess,
+) -> None:
+    done = threading.Event()
+
+    def stop_reading(connection: WebSocketConnection) -> None:
+        shake_hands(connection)
+        assert done.wait(PATIENCE)
+
+    with contextlib.ExitStack() as stack:
+        peer = stack.enter_context(WebSocketPeer(stop_reading))
+        clients = [stack.enter_context(MCPClient(server.url, **FAST)) for _ in range(4)]
+        stuck = MCPClient(peer.url, offline_queue_max_bytes=64 << 20, **PINNED)
+        clients.insert(2, stack.enter_context(stuck))
+        stack.callback(done.set)
+        call = stuck.submit("tools/call", {"text": "x" * (32 << 20)})
+        link = stuck._connection.gate.link
+        assert link is not None
+        deadline = Deadline(PATIENCE)
+        while not (link.transport.is_writing() and link.transport.bytes_sent > 1 << 14):
+            assert not deadline.is_over()
+        assert call.cancel()
+
+        def act() -> None:
+            assert {client.get_connection_state() for client in clients} == {"disconnected"}
+            assert clients[0].request("ping", timeout=PATIENCE) == {}
+            assert call.cancelled()
+            for client in clients:
+                client.close()
+
+        in_a_child(act)
+        assert clients[0].request("ping") == {}
+
+
+class Faulty:
+    """A client that cannot be seen to."""
+
+    def _close_at_exit(self, deadline: Deadline) -> None:
+        raise ZeroDivisionError
+
+    def _renew_in_child(self) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_fault_in_one_client_leaves_no_other_with_its_parents_link(
+    server: ServerProcess,
+) -> None:
+    faulty = [Faulty() for _ in range(3)]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(MCPClient(server.url, **FAST)) for _ in range(3)]
+        for one in faulty:
+            track(one)
+
+        def act() -> None:
+            assert {client.get_connection_state() for client in clients} == {"disconnected"}
+
+        in_a_child(act)
 
 
 def test_handlers_work_in_the_child_too(server: ServerProcess) -> None:

@@ -234,6 +234,16 @@ def test_a_call_that_was_asked_for_input_was_sent() -> None:
     assert call.was_sent
 
 
+def test_in_a_forked_child_a_settled_call_stays_as_it_is() -> None:
+    answered, withdrawn = (make_call(make_connection()) for _ in range(2))
+    answered.conclude({"n": 1})
+    withdrawn.conclude_cancelled()
+    for call in (answered, withdrawn):
+        call.orphan(MCPClosedError("ping was called in the parent process"))
+    assert answered.result(0) == {"n": 1}
+    assert isinstance(withdrawn.exception(0), MCPCancelledError)
+
+
 def test_a_call_has_everything_that_a_future_of_this_python_has() -> None:
     ours, plain = vars(make_call(make_connection())), vars(Future())
     assert set(plain) <= set(ours)

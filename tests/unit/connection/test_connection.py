@@ -482,6 +482,7 @@ def test_a_renewed_connection_keeps_settings_handlers_and_dialect() -> None:
     call = make_call(connection)
     with connection.gate.lock:
         connection.calls.outbox.append(call)
+    connection.let_go_in_child()
     renewed = connection.renewed_in_child()
     assert renewed.gate.config.request_timeout == 7.0
     assert renewed.dialect == connection.dialect
