@@ -163,11 +163,12 @@ class BaseClient(CallSource, EventSource):
         return self._connection.dispatcher
 
     def _close_at_exit(self, deadline: Deadline) -> None:
-        if self.get_connection_state() is not ConnectionState.DISCONNECTED:
+        is_open = self.get_connection_state() is not ConnectionState.DISCONNECTED
+        if is_open or self._connection.recovery.is_open:
+            self._connection.close(patience=deadline)
+        if is_open:
+            # Last, because warnings may be errors.
             _warn_unclosed(self._connection)
-            self._connection.close(patience=deadline)
-        elif self._connection.recovery.is_open:
-            self._connection.close(patience=deadline)
 
     def _renew_in_child(self) -> None:
         try:

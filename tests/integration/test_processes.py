@@ -18,6 +18,7 @@ from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
 from mcp_sync.process_hooks import track
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from peers_mcp import Switchboard
 from scenes import FAST, PATIENCE, PINNED, Inbox, shake_hands
 
 
@@ -141,6 +142,28 @@ def test_handlers_work_in_the_child_too(server: ServerProcess) -> None:
             assert len(inbox) == before + 1
 
         in_a_child(act)
+
+
+FORGETTING = """
+import sys
+from mcp_sync import MCPClient
+
+clients = [MCPClient(sys.argv[1]) for _ in range(3)]
+for client in clients:
+    client.connect()
+    client.initialize()
+"""
+
+
+def test_where_a_forgotten_client_is_an_error_all_are_closed_at_exit_nevertheless() -> None:
+    with Switchboard() as board:
+        command = [sys.executable, "-W", "error::ResourceWarning", "-c", FORGETTING, board.url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+        lines = [board.line() for _ in range(3)]
+        for line in lines:
+            line.wait_until_ended()
+        assert [line.close_code for line in lines] == [1000] * 3
+    assert done.stderr.count("ResourceWarning: unclosed MCP client") == 3
 
 
 SPAWNING = """
