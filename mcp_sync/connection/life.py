@@ -83,6 +83,8 @@ class Life:
         self.on_end: Callable[[MCPError], None] = lambda _: None
         """Told, outside the lock, why there will be no further link."""
         self._dial_at: float | None = None
+        self._is_quiet = False
+        """Whether the client gave up and had no ready link since: nothing is announced then."""
         self._unscheduled_at = float("-inf")
         self._reauthorized = False
 
@@ -100,6 +102,7 @@ class Life:
         gate.outage.asked_anew()
         self._beginning.anew()
         self._reauthorized = False
+        self._is_quiet = False
         gate.fire(Trigger.OPEN)
         self.was_closed = False
         self._plan(0.0)
@@ -221,7 +224,8 @@ class Life:
             gate.link = link
             gate.stats.dial_succeeded(time.monotonic())
             gate.fire(Trigger.DIALED)
-            gate.announce("connected", generation=link.generation, peer_address=info.peer_address)
+            if not self._is_quiet:
+                self._announce_connected(link)
             decision.later(log_change, _log, logging.DEBUG, gate.state, "connected: %s", link)
             return link
 
@@ -271,6 +275,9 @@ class Life:
             link.ready = True
             link.ready_at = time.monotonic()
             gate.ever_ready = True
+            if self._is_quiet:
+                self._is_quiet = False
+                self._announce_connected(link)
             if session is None:
                 gate.note_readiness()
             else:
@@ -343,6 +350,8 @@ class Life:
     def _leave(self, loss: Loss) -> None:
         """The link is gone and another will be dialed. Holds the lock."""
         self._gate.fire(Trigger.LOST)
+        if self._is_quiet:
+            return
         self._gate.announce(
             "disconnected",
             cause=loss.cause,
@@ -381,7 +390,10 @@ class Life:
         rejected = is_permanent(error, gate.ever_ready)
         once_more = rejected and self._may_reauthorize(error)
         permanent = rejected and not once_more
-        if gate.state is _S.OFFLINE and not permanent:
+        if self._is_quiet and not permanent:
+            if gate.state is not _S.OFFLINE:
+                gate.fire(Trigger.FAIL)
+                gate.fire(Trigger.GIVE_UP)
             gate.stats.quiet_probe()
             delay = gate.outage.probe_delay(gate.config)
             self._plan(delay)
@@ -400,6 +412,8 @@ class Life:
         elif gate.config.offline_mode:
             self._announce_failed(error, None, permanent=False)
             gate.fire(Trigger.GIVE_UP)
+            # A probe has found the server again when the handshake is done, and not before.
+            self._is_quiet = self.handshake_wanted = True
             gate.announce("offline", attempts=attempt, error=str(error))
             self._plan(gate.outage.probe_delay(gate.config))
             text = "offline after %d attempts: %s; calls are queued"
@@ -446,6 +460,10 @@ class Life:
         with self._gate.lock:
             link.released = True
             self._gate.changed.notify_all()
+
+    def _announce_connected(self, link: Link) -> None:
+        address = link.info.peer_address
+        self._gate.announce("connected", generation=link.generation, peer_address=address)
 
     def _announce_failed(self, error: MCPError, delay: float | None, *, permanent: bool) -> None:
         self._gate.announce(

@@ -22,7 +22,7 @@ from mcp_sync.errors import (
     MCPTimeoutError,
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
-from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade
+from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade, shake
 from scenes import FAST, PINNED, Diary, echo_all, in_threads, nobody_listening, shake_hands
 from timing import MS
 
@@ -211,6 +211,32 @@ def test_quiet_probes_fire_no_event_are_counted_and_find_the_server_again() -> N
         assert [call.result(PATIENCE) for call in calls] == [{}, {}]
         diary.wait_for("initialized")
         assert diary.names() == ["failed", "offline", "connected", "initialized"]
+
+
+@pytest.mark.parametrize("act", ["submit", "connect"])
+def test_a_probe_whose_link_never_gets_ready_is_as_quiet_as_one_without_a_link(
+    act: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def drop(line: Line) -> None:
+        raise EOFError
+
+    with (
+        Switchboard(*[drop] * 8, shake) as board,
+        contextlib.closing(MCPClient(board.url, 1, **PINNED)) as client,
+    ):
+        diary = Diary(client)
+        if act == "submit":
+            client.submit("ping")
+        else:
+            client.connect()
+        connected = diary.wait_for("connected", 3)
+        diary.wait_for("initialized")
+        assert connected.state is ConnectionState.CONNECTED
+        attempts = ["connected", "failed", "reconnecting", "connected", "failed"]
+        names = [name for name in diary.names() if name != "degraded"]  # which hangs on the pace
+        assert names == [*attempts, "offline", "connected", "initialized"]
+        assert client.get_connection_stats().dials.quiet_probes == 6
+    assert sum("offline after" in one for one in caplog.messages) == 1
 
 
 def test_connect_while_offline_starts_fresh_attempts() -> None:
