@@ -12,6 +12,7 @@ from pages import load
 from reliability import cutting, floods, killing, rude, soaking
 from reliability.clients import ANSWERED, MODES
 from reliability.dripping import DRIPS, dial_times, lost_names
+from reliability.ending import ENDINGS, EXIT, exit_time, forget_times, interrupt
 from reliability.figures import FILE
 from reliability.judging import Herd, judge
 from reliability.page import PAGE, render
@@ -164,6 +165,24 @@ def test_the_first_answer_comes_within_one_pause(
 def test_closing_ends_a_back_off_and_a_dial_at_once(client_type: type[MCPClient]) -> None:
     times = close_times(client_type, 3)
     assert max(map(max, times.values())) <= CLOSING
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ctrl_c_withdraws_the_call_that_it_strikes(mode: str) -> None:
+    outcome = interrupt(mode, 8, seed=1)
+    assert max(outcome.times) <= CLOSING
+    assert outcome.left == 0
+    assert outcome.cancelled + outcome.losses >= 4
+
+
+@pytest.mark.parametrize("what", ENDINGS)
+def test_a_process_that_closes_nothing_ends_in_time(what: str) -> None:
+    assert exit_time(what) <= EXIT + CLOSING
+
+
+@both_modes
+def test_a_forgotten_client_leaves_nothing_behind(client_type: type[MCPClient]) -> None:
+    assert max(map(max, forget_times(client_type, 1).values())) <= EXIT
 
 
 @pytest.mark.timeout(180)
