@@ -18,6 +18,9 @@ from reliability.figures import record
 
 SERVER = Path(__file__).with_name("secure_server.py")
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""Rows are kept for each: what TLS does under load hangs on it."""
+
 LINKS = 25
 WRITERS = 4
 LOAD_S = 0.5
@@ -72,7 +75,7 @@ def test_no_link_fails_while_both_directions_are_full(url: str, authority_file: 
     assert flooded > 100 * LINKS, f"{flooded} notifications do not fill the other direction"
     assert answered > 10 * LINKS, f"{answered} calls are no load"
     record(
-        "10 TLS load",
+        f"10 TLS load {PYTHON}",
         promise="A `wss://` link survives full load in both directions",
         fault=f"a TLS server floods with notifications while {WRITERS} threads call, "
         f"{LOAD_S:g} s on each link",
@@ -124,7 +127,7 @@ def test_a_child_connects_anew_and_leaves_its_parents_tls_link_alone(
 ) -> None:
     assert run_script(FORKING, url, authority_file) == "ten children\n"
     record(
-        "11 fork TLS",
+        f"11 fork TLS {PYTHON}",
         promise="In a forked child the client is fresh, and its parent's link is left alone",
         fault="`os.fork()` with a TLS link open, a call in flight and a thread waiting for it; the "
         "child calls, closes and exits",
