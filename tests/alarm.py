@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from timing import MS
 from untraced import untraced
 
-__all__ = ["Alarm", "ctrl_c"]
+__all__ = ["MAIN_THREAD", "Alarm", "ctrl_c"]
 
 RING_AGAIN = 50 * MS
 MAIN_THREAD = threading.main_thread().ident or 0

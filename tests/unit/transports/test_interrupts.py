@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from alarm import Alarm, ctrl_c
+from alarm import MAIN_THREAD, Alarm, ctrl_c
 from mcp_sync.deadline import Deadline
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer, encode_frame
 from mcp_sync.transports.base import LinkDown
+from mcp_sync.transports.readiness import acquire_within
 from mcp_sync.transports.websocket import WebSocketTransport
 from timing import MS
 
@@ -48,6 +50,17 @@ def hold(connection: WebSocketConnection) -> None:
     connection.hold()
 
 
+def waits_for_input(transport: WebSocketTransport) -> bool:
+    """Whether some thread is in the poll of an open link."""
+    assert transport._stream is not None
+    return transport._stream.waiting
+
+
+def waits_for_its_turn() -> bool:
+    """Whether the main thread is about to take a lock that another thread holds."""
+    return sys._current_frames()[MAIN_THREAD].f_code is acquire_within.__code__
+
+
 @pytest.mark.parametrize("cut", [0, 1, 3, 50_000])
 def test_an_interrupt_while_waiting_leaves_the_link_alive_also_in_the_middle_of_a_frame(
     open_link: Make, alarm: Alarm, both: tuple[Any, Any], cut: int
@@ -56,6 +69,8 @@ def test_an_interrupt_while_waiting_leaves_the_link_alive_also_in_the_middle_of_
     frame = encode_frame(TEXT, text.encode())
 
     def script(connection: WebSocketConnection) -> None:
+        connection.send_text("ready")
+        assert connection.read_text() == "begin"
         connection.send(frame[:cut])
         assert connection.read_text() == "go on"
         connection.send(frame[cut:])
@@ -63,9 +78,15 @@ def test_an_interrupt_while_waiting_leaves_the_link_alive_also_in_the_middle_of_
 
     with WebSocketPeer(script, tls=both[0]) as peer:
         transport = open_link(peer.url, ssl_context=both[1])
+        # From here on nothing comes but the frame.
+        assert transport.receive(Deadline(BOUND)) == "ready"
+        before = transport.bytes_received
+        transport.send("begin", Deadline(BOUND))
         for _ in range(3):
-            alarm.after(60 * MS)
             with pytest.raises(KeyboardInterrupt):
+                alarm.when(
+                    lambda: transport.bytes_received >= before + cut and waits_for_input(transport)
+                )
                 transport.receive(Deadline(BOUND))
         transport.send("go on", Deadline(BOUND))
         assert transport.receive(Deadline(BOUND)) == text
@@ -94,8 +115,8 @@ def test_an_interrupt_in_the_middle_of_a_message_ends_the_link(
     with WebSocketPeer(hold, tls=both[0]) as peer:
         transport = open_link(peer.url, ssl_context=both[1])
         opened = transport.bytes_sent
-        alarm.when(lambda: transport.bytes_sent > opened)
         with pytest.raises(KeyboardInterrupt):
+            alarm.when(lambda: transport.bytes_sent > opened)
             transport.send("x" * BIG, Deadline(BOUND))
         assert not transport.is_writing()
         with pytest.raises(LinkDown, match="aborted"):
@@ -118,8 +139,8 @@ def test_an_interrupt_before_the_first_byte_leaves_the_link_alive(
         other = in_thread(transport.send, "other" + "x" * BIG, Deadline(BOUND))
         while not transport.is_writing():
             assert not other.done()
-        alarm.after(50 * MS)
         with pytest.raises(KeyboardInterrupt):
+            alarm.when(waits_for_its_turn)
             transport.send("interrupted", Deadline(BOUND))
         go_on.set()
         other.result(BOUND)
@@ -129,10 +150,17 @@ def test_an_interrupt_before_the_first_byte_leaves_the_link_alive(
 
 
 def test_an_interrupt_of_open_closes_everything(make_transport: Make, alarm: Alarm) -> None:
-    with WebSocketPeer(hold, upgrade=False) as peer:
+    asked = threading.Event()
+
+    def never_upgrade(connection: WebSocketConnection) -> None:
+        connection.read_request()
+        asked.set()
+        connection.hold()
+
+    with WebSocketPeer(never_upgrade, upgrade=False) as peer:
         transport = make_transport(peer.url)
-        alarm.after(50 * MS)
         with pytest.raises(KeyboardInterrupt):
+            alarm.when(asked.is_set)
             transport.open(Deadline(BOUND))
         with pytest.raises(LinkDown):
             transport.send("x", Deadline(BOUND))
@@ -173,7 +201,7 @@ def test_a_signal_handler_cannot_read_inside_the_read_it_interrupted(open_link: 
             transport.wake()
 
         with contextlib.closing(Alarm(handler)) as alarm:
-            alarm.after(50 * MS)
+            alarm.when(lambda: waits_for_input(transport))
             assert transport.receive(Deadline(BOUND)) is None
     assert seen == [None]
 
