@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp_sync import EVENT_NAMES, BaseClient, ConnectionEvent
+from mcp_sync.deadline import Deadline
 from mcp_sync.testing import WebSocketConnection
 from timing import MS
 
@@ -88,6 +89,14 @@ class Inbox:
         """Wait until a condition on all items holds; whether it does."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self._items), timeout)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody announces, by looking again and again."""
+    deadline = Deadline(PATIENCE)
+    while not condition():
+        assert not deadline.is_over()
+        threading.Event().wait(1 * MS)  # so that those who are waited for get the processor
 
 
 def in_threads(jobs: Iterable[Callable[[], object]]) -> None:

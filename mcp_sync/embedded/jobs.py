@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from mcp_sync.connection.worker import start_worker
 from mcp_sync.deadline import Deadline
@@ -33,6 +34,7 @@ class JobRunner:
         self._delay = delay
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
+        self._holds = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -66,8 +68,20 @@ class JobRunner:
         self._thread.join(deadline.remaining())
         return not self._thread.is_alive()
 
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Let no job get past a pause inside the block; an interrupt ends it there all the same."""
+        with self._changed:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds -= 1
+                self._changed.notify()
+
     def pause(self, share: float = 0.0) -> None:
-        """Wait for a share of the delay; called by the running job between its steps.
+        """Wait for a share of the delay, and while held; called by the job between its steps.
 
         Args:
             share: part of the delay, from 0 (only see whether to stop) to 1.
@@ -75,7 +89,10 @@ class JobRunner:
         Raises:
             JobInterrupted: the runner is stopping.
         """
-        if self._stopping.wait(self._delay * share):
+        self._stopping.wait(self._delay * share)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._holds or self._stopping.is_set())
+        if self._stopping.is_set():
             raise JobInterrupted
 
     def _run(self) -> None:

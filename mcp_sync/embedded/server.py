@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -193,6 +194,15 @@ class EmbeddedServer:
             Whether that was so in time.
         """
         return self._clients.wait_for(count, Deadline(timeout))
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Let no extraction and no tool call be finished inside the block.
+
+        Everything else is answered meanwhile, and `stop` ends what is held as it ends any work.
+        """
+        with self._jobs.hold():
+            yield
 
     def broadcast(self, event: str, data: Any) -> int:
         """Send a notification to every client that subscribed to it.

@@ -16,7 +16,6 @@ from mcp_sync import (
     CompareblocksClient,
     ExtractionFailed,
     MCPClient,
-    MCPClosedError,
     MCPConnectionLost,
     MCPResponseError,
     NotificationEvent,
@@ -45,7 +44,6 @@ from scenes import (
     ledger_keys,
     read_request,
 )
-from timing import MS
 
 STUBBORN = {**FAST, "reconnect_attempts": 1000}
 """Dials on, with events, until the server is back."""
@@ -160,39 +158,40 @@ def test_what_was_queued_while_the_server_was_dead_is_executed_exactly_once(
 
 def test_others_are_answered_while_a_long_extraction_runs(sample: SamplePaths) -> None:
     with (
-        # It is still at it when all have asked, however slow this machine is.
-        EmbeddedServer(
-            working_directory=sample.pdf.parent, processing_delay=20 * PATIENCE
-        ) as server,
+        EmbeddedServer(working_directory=sample.pdf.parent) as server,
         CompareblocksClient(server.url) as client,
+        contextlib.ExitStack() as held,
     ):
         begun = threading.Event()
+        finished = Inbox()
+        held.enter_context(server.hold())
 
         def note(status: SessionStatus) -> None:
             if status.status == "processing":
                 begun.set()
 
         def extract() -> None:
-            with pytest.raises(MCPClosedError):
+            finished(
                 client.extract(
                     sample.pdf.name,
                     read_variations(sample.variations),
                     timeout=None,
                     on_progress=note,
                 )
+            )
 
         def ask() -> None:
             for _ in range(20):
                 assert client.get_status(timeout=PATIENCE).active_sessions == 1
 
         def ask_by_many() -> None:
-            assert begun.wait(PATIENCE)
-            try:
+            with held:
+                assert begun.wait(PATIENCE)
                 in_threads([ask, ask, ask])
-            finally:
-                client.close()
+                assert len(finished) == 0
 
         in_threads([extract, ask_by_many])
+        assert finished.items()[0].total_blocks == 8
 
 
 def test_two_clients_share_sessions_and_nothing_else(
@@ -298,17 +297,18 @@ def test_a_blocking_read_waits_for_the_server_to_come_back(
 
 def test_polling_goes_on_over_a_restart_that_keeps_the_sessions(sample: SamplePaths) -> None:
     with (
-        EmbeddedServer(
-            port=lasting_port(), working_directory=sample.pdf.parent, processing_delay=200 * MS
-        ) as server,
+        EmbeddedServer(port=lasting_port(), working_directory=sample.pdf.parent) as server,
         CompareblocksClient(server.url, **STUBBORN) as client,
+        contextlib.ExitStack() as held,
     ):
         restarts: list[SessionStatus] = []
+        held.enter_context(server.hold())
 
         def restart_once(status: SessionStatus) -> None:
             if not restarts:
                 server.stop()
                 server.start()
+                held.close()
             restarts.append(status)
 
         results = client.extract(
@@ -407,24 +407,27 @@ def test_a_tool_call_under_a_kill_is_not_repeated_unless_its_caller_permits(
 
 
 def test_other_calls_overtake_a_long_tool_call() -> None:
-    with EmbeddedServer(processing_delay=300 * MS) as server, MCPClient(server.url) as client:
-        slow = client.submit("tools/call", echo("slow"))
+    with EmbeddedServer() as server, MCPClient(server.url) as client:
 
         def ask() -> None:
             for _ in range(20):
                 assert client.request("ping") == {}
 
-        in_threads([ask] * 4)
-        assert not slow.done()
+        with server.hold():
+            slow = client.submit("tools/call", echo("slow"))
+            in_threads([ask] * 4)
+            assert not slow.done()
         assert slow.result(PATIENCE)["content"][0]["text"] == "slow"
 
 
 def test_a_withdrawn_call_is_cancelled_at_the_server() -> None:
-    with EmbeddedServer(processing_delay=150 * MS) as server, MCPClient(server.url) as client:
-        first = client.submit("tools/call", echo("a", "first"))
-        withdrawn = client.submit("tools/call", echo("b", "withdrawn"))
-        last = client.submit("tools/call", echo("c", "last"))
-        assert client.cancel(withdrawn.call_id)
+    with EmbeddedServer() as server, MCPClient(server.url) as client:
+        with server.hold():
+            first = client.submit("tools/call", echo("a", "first"))
+            withdrawn = client.submit("tools/call", echo("b", "withdrawn"))
+            last = client.submit("tools/call", echo("c", "last"))
+            assert client.cancel(withdrawn.call_id)
+            client.request("ping")  # answers keep the order: the cancellation has arrived
         first.result(PATIENCE)
         last.result(PATIENCE)
         assert [entry.key for entry in server.ledger] == ["first", "last"]

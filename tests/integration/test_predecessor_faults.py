@@ -177,13 +177,18 @@ def test_fault_06_an_outage_has_one_counter_and_one_end(attempts: int) -> None:
         connection.respond(503)
 
     with WebSocketPeer(refuse, upgrade=False) as peer:
-        client = CompareblocksClient(peer.url, reconnect_attempts=attempts, **FAST)
+        client = CompareblocksClient(
+            peer.url,
+            reconnect_attempts=attempts,
+            reconnect_delay=2 * MS,
+            max_reconnect_delay=20 * PATIENCE,  # between quiet probes, so that none comes yet
+        )
         diary = Diary(client)
         try:
             assert client.connect(PATIENCE) is False
             diary.wait_for("offline")
             assert peer.connections == attempts + 1
-            # Those that follow are quiet probes.
+            client.configure(max_reconnect_delay=40 * MS)
             peer.wait_for_connections(attempts + 4)
         finally:
             client.close()

@@ -58,15 +58,16 @@ def test_a_child_has_a_fresh_client_and_its_parent_keeps_its_link(server: Server
 
 
 def test_a_parents_call_fails_in_the_child_and_goes_on_in_the_parent() -> None:
-    with EmbeddedServer(processing_delay=0.3) as server, MCPClient(server.url, **FAST) as client:
-        call = client.submit("tools/call", {"name": "echo", "arguments": {"text": "parent's"}})
+    with EmbeddedServer() as server, MCPClient(server.url, **FAST) as client:
 
         def act() -> None:
             with pytest.raises(MCPClosedError, match="parent process") as caught:
                 call.result(PATIENCE)
             assert caught.value.maybe_executed
 
-        in_a_child(act)
+        with server.hold():
+            call = client.submit("tools/call", {"name": "echo", "arguments": {"text": "parent's"}})
+            in_a_child(act)
         assert call.result(PATIENCE)["content"][0]["text"] == "parent's"
         assert len(server.ledger) == 1
 

@@ -13,7 +13,6 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from mcp_sync.errors import MCPClosedError, MCPConnectionLost, MCPTimeoutError
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from mcp_sync.transports.websocket import WebSocketTransport
 from peers_mcp import CLOSE, PATIENCE, PING, PONG, Switchboard
-from scenes import FAST, Diary, shake_hands
+from scenes import FAST, Diary, shake_hands, until
 from timing import MS
 
 INTERVAL, TIMEOUT = 40 * MS, 400 * MS
@@ -37,13 +36,6 @@ PULSE: dict[str, Any] = {
 }
 SLACK = 1500 * MS
 """What a busy machine may add to a bound."""
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        threading.Event().wait(1 * MS)  # so that those who are waited for get the processor
 
 
 def shrink_send_buffer(client: MCPClient) -> Link:

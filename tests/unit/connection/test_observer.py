@@ -16,7 +16,7 @@ from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.errors import MCPError
 from mcp_sync.testing import FaultProxy
 from peers_mcp import PATIENCE, Line, Switchboard, nothing
-from scenes import FAST, PINNED, Diary, nobody_listening
+from scenes import FAST, PINNED, Diary, Inbox, in_threads, nobody_listening, until
 from timing import MS
 
 
@@ -152,20 +152,28 @@ def test_a_writer_that_is_busy_leaves_the_verdict_to_the_request(
     assert link is not None
     writer = link.transport._writer  # type: ignore[attr-defined]
     held, release = threading.Event(), threading.Event()
+    found = Inbox()
 
     def hold() -> None:
         with writer._lock:
             held.set()
             assert release.wait(PATIENCE)
 
+    def let_go() -> None:
+        # The request comes after the ping that was not sent.
+        until(lambda: bool(client.pending_requests()))
+        release.set()
+        line.answer(line.request("ping"))
+
+    def check() -> None:
+        found(client.health_check(PATIENCE))
+
     holder = threading.Thread(target=hold)
     holder.start()
     assert held.wait(PATIENCE)
-    threading.Timer(20 * MS, release.set).start()
-    thread = answering(line, "ping")
-    health = client.health_check(PATIENCE)
-    thread.join()
+    in_threads([check, let_go])
     holder.join()
+    (health,) = found.items()
     assert health.status == "healthy"
     assert health.ping_round_trip is None
     assert health.request_round_trip is not None

@@ -74,6 +74,36 @@ def test_a_pause_after_the_interrupt_raises_at_once() -> None:
         runner.pause()
 
 
+def test_a_held_job_gets_past_no_pause_until_all_have_let_go(runner: JobRunner) -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        runner.pause()
+        done.set()
+
+    with runner.hold():
+        with runner.hold():
+            runner.add(job)
+            assert begun.wait(WAIT)
+        assert not done.wait(10 * MS)
+    assert done.wait(WAIT)
+
+
+def test_a_held_job_is_interrupted_like_any_other(runner: JobRunner) -> None:
+    begun = threading.Event()
+
+    def job() -> None:
+        begun.set()
+        runner.pause()
+
+    with runner.hold():
+        runner.add(job)
+        assert begun.wait(WAIT)
+        runner.interrupt()
+        assert runner.join(Deadline(WAIT))
+
+
 def test_join_says_when_a_job_does_not_end_in_time(runner: JobRunner) -> None:
     begun, released = threading.Event(), threading.Event()
     runner.add(lambda: (begun.set(), released.wait(WAIT)))  # type: ignore[func-returns-value]

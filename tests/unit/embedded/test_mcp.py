@@ -11,7 +11,6 @@ import websocket
 from data.stage import WAIT, connect, first, request
 from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.embedded.mcp import is_mcp_version
-from timing import MS
 
 HELLO = request("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}}, "hello")
 
@@ -156,7 +155,7 @@ def test_a_call_that_fails_inside_is_answered_and_logged(
 
 
 def test_while_a_call_runs_other_requests_are_answered() -> None:
-    with EmbeddedServer(processing_delay=60_000 * MS) as server, connect(server) as client:
+    with EmbeddedServer() as server, connect(server) as client, server.hold():
         client.send(HELLO)
         first(client)
         client.send(request("tools/call", {"name": "echo", "arguments": {"text": "t"}}, "slow"))
@@ -164,29 +163,33 @@ def test_while_a_call_runs_other_requests_are_answered() -> None:
 
 
 def test_a_call_that_is_cancelled_before_its_turn_is_never_executed() -> None:
-    with EmbeddedServer(processing_delay=300 * MS) as server, connect(server) as client:
+    with EmbeddedServer() as server, connect(server) as client:
         client.send(HELLO)
         first(client)
-        for request_id in ("first", "second", "third"):
-            params = {"name": "echo", "arguments": {"text": request_id, "key": request_id}}
-            client.send(request("tools/call", params, request_id))
-        for cancelled in ("second", None, "unknown", "initialize"):
-            params = {"requestId": cancelled}
-            message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
-            client.send(json.dumps(message))
+        with server.hold():
+            for request_id in ("first", "second", "third"):
+                params = {"name": "echo", "arguments": {"text": request_id, "key": request_id}}
+                client.send(request("tools/call", params, request_id))
+            for cancelled in ("second", None, "unknown", "initialize"):
+                params = {"requestId": cancelled}
+                message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+                client.send(json.dumps(message))
+            # All of that has arrived when this is answered.
+            assert ask(client, "ping", {}, "last")["id"] == "last"
         assert [json.loads(first(client))["id"] for _ in range(2)] == ["first", "third"]
         assert [entry.key for entry in server.ledger] == ["first", "third"]
 
 
 def test_a_call_whose_client_is_gone_is_executed_all_the_same() -> None:
-    with EmbeddedServer(processing_delay=300 * MS) as server:
-        with connect(server) as client:
-            client.send(HELLO)
-            client.send(request("tools/call", {"name": "echo", "arguments": {"text": "t"}}))
-            client.send(request("ping", None, "last"))
-            while json.loads(first(client))["id"] != "last":
-                pass
-        assert server.wait_for_connections(0, WAIT)
+    with EmbeddedServer() as server:
+        with server.hold():
+            with connect(server) as client:
+                client.send(HELLO)
+                client.send(request("tools/call", {"name": "echo", "arguments": {"text": "t"}}))
+                client.send(request("ping", None, "last"))
+                while json.loads(first(client))["id"] != "last":
+                    pass
+            assert server.wait_for_connections(0, WAIT)
         with connect(server) as other:
             other.send(HELLO)
             first(other)

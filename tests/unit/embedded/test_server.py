@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import socket
@@ -12,6 +14,7 @@ import pytest
 from data.stage import WAIT, connect, events, first, request, session_of, submission, watching
 from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer
+from scenes import until
 from timing import MS
 
 
@@ -131,15 +134,33 @@ def test_a_broadcast_reaches_its_subscribers_alone(server: EmbeddedServer) -> No
 
 
 def test_work_that_a_stop_interrupted_is_done_after_the_next_start(workspace: Path) -> None:
-    server = EmbeddedServer(working_directory=workspace, processing_delay=500 * MS)
-    with server, connect(server) as client:
-        client.send(submission())
-        session = session_of(first(client))
-    with server, watching(server) as wait, connect(server) as client:
-        wait(session)
-        client.send(request("get_status", {"session_id": session}))
-        assert json.loads(first(client))["result"]["status"] == "completed"
+    server = EmbeddedServer(working_directory=workspace)
+    with contextlib.ExitStack() as held:
+        held.enter_context(server.hold())
+        with server, connect(server) as client:
+            client.send(submission())
+            session = session_of(first(client))
+        with server, watching(server) as wait, connect(server) as client:
+            held.close()
+            wait(session)
+            client.send(request("get_status", {"session_id": session}))
+            assert json.loads(first(client))["result"]["status"] == "completed"
     assert len(server.ledger) == 1
+
+
+def open_once_read(pipe: Path) -> int:
+    """Open the writing end of a named pipe as soon as somebody has opened the other."""
+    found: list[int] = []
+
+    def can_be_opened() -> bool:
+        try:
+            found.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            assert error.errno == errno.ENXIO  # nobody has
+        return bool(found)
+
+    until(can_be_opened)
+    return found[0]
 
 
 def test_a_job_that_does_not_end_is_reported_and_refuses_the_next_start(
@@ -147,13 +168,14 @@ def test_a_job_that_does_not_end_is_reported_and_refuses_the_next_start(
 ) -> None:
     """The PDF becomes a pipe, and whoever reads from it waits for what is never written."""
     pdf = workspace / "sample.pdf"
-    server = EmbeddedServer(working_directory=workspace, processing_delay=1500 * MS)
+    server = EmbeddedServer(working_directory=workspace)
     with server, connect(server) as client:
-        client.send(submission())
-        first(client)
-        pdf.unlink()
-        os.mkfifo(pdf)
-        writer = os.open(pdf, os.O_WRONLY)  # waits until the job has opened the other end
+        with server.hold():
+            client.send(submission())
+            first(client)
+            pdf.unlink()
+            os.mkfifo(pdf)
+        writer = open_once_read(pdf)
         server.stop(timeout=100 * MS)
         assert "did not end" in caplog.text
         with pytest.raises(RuntimeError, match="has not ended"):

@@ -226,13 +226,21 @@ def test_a_child_that_was_reaped_is_never_signalled_again(start: Start) -> None:
 # Its stderr
 
 
+def obituary(child: Child) -> str:
+    """How a child ended, and its last words; for that the child itself waits a moment only."""
+    assert child.ends_within(Deadline(BOUND))
+    assert child._pump is not None
+    assert child._pump.ended.wait(BOUND)
+    return child.obituary("")
+
+
 def test_stderr_goes_to_the_log_a_line_at_a_time(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     text = "import os; os.write(2, b'one\\n\\x1b[31mtw'); os.write(2, b'o\\x1b[0m\\r\\n\\n\\xff!')"
     child, _, _ = start(*python(text))
-    assert child.obituary("").endswith("its last lines on stderr: one | two | \ufffd!")
+    assert obituary(child).endswith("its last lines on stderr: one | two | \ufffd!")
     name = Path(sys.executable).name
     assert caplog.messages == [f"{name}: one", f"{name}: two", f"{name}: \ufffd!"]
     assert {record.levelname for record in caplog.records} == {"INFO"}
@@ -241,7 +249,7 @@ def test_stderr_goes_to_the_log_a_line_at_a_time(
 def test_the_last_lines_alone_are_kept_and_cut_short(start: Start) -> None:
     text = "import os\nfor n in range(30): os.write(2, b'%d %s\\n' % (n, b'x' * 1000))"
     child, _, _ = start(*python(text))
-    words = child.obituary("").partition("stderr: ")[2]
+    words = obituary(child).partition("stderr: ")[2]
     assert len(words) <= LAST_WORDS_CHARACTERS + 2
     assert words.count(" | 2") >= 4
     assert "| 9 x" not in words
@@ -253,8 +261,7 @@ def test_a_line_without_an_end_fills_no_memory(
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     child, _, _ = start(*python("import os\nfor _ in range(50): os.write(2, b'x' * 60000)"))
-    assert child.ends_within(Deadline(BOUND))
-    child.obituary("")
+    obituary(child)
     assert 20 < len(caplog.messages) < 3_000_000 // 8192 + 2
     assert max(map(len, caplog.messages)) < 8192 + 100
 
@@ -278,7 +285,7 @@ def test_a_log_handler_that_raises_does_not_stop_the_reading(start: Start) -> No
     logger.setLevel(logging.INFO)
     try:
         child, _, _ = start(*python("import os; os.write(2, b'one\\ntwo\\n')"))
-        assert child.obituary("").endswith("one | two")
+        assert obituary(child).endswith("one | two")
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
