@@ -1,4 +1,8 @@
-"""The proofs of ``tests/reliability`` in short: the same scenarios, some seconds each."""
+"""The proofs of ``tests/reliability`` in short: the same scenarios, some seconds each.
+
+How tight the promised times are is proven there. Here a machine that is busy with other tests must
+not matter: the slack is wide, and what would be wrong lies beyond it.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,8 @@ from reliability.ending import ENDINGS, EXIT, exit_time, forget_times, interrupt
 from reliability.figures import FILE
 from reliability.judging import Herd, judge
 from reliability.page import PAGE, render
-from reliability.recovering import CLOSING, close_times, recovery_times
+from reliability.recovering import close_times, recovery_times
 from reliability.silence import (
-    SLACK,
     Pulse,
     after_half_a_frame,
     after_life,
@@ -26,11 +29,21 @@ from reliability.silence import (
     never_read,
     stuck_write,
 )
+from scenes import Inbox, in_threads
 from timing import MS
 
 both_modes = pytest.mark.parametrize("client_type", MODES.values(), ids=MODES)
 
 MIB = 1024 * 1024
+
+SLACK = 1200 * MS
+"""For threads of a busy machine that are woken late."""
+
+CLOSING = 1500 * MS
+"""What closing may take at the most; what it ends would take a minute."""
+
+PULSES = [Pulse(200 * MS, 1400 * MS), Pulse(1400 * MS, 200 * MS)]
+"""Whose longer half, counted twice, is more than the slack."""
 
 
 @pytest.mark.parametrize(("how", "workers"), [("fin", 4), ("rst", 4), ("blackhole", 24)])
@@ -45,20 +58,26 @@ def test_a_cut_exchange_has_one_outcome_and_at_most_one_execution(
 
 
 @both_modes
-@pytest.mark.parametrize("pulse", [Pulse(100 * MS, 400 * MS), Pulse(300 * MS, 200 * MS)], ids=str)
+@pytest.mark.parametrize("pulse", PULSES, ids=str)
 def test_silence_is_found_within_interval_and_timeout(
     client_type: type[MCPClient], pulse: Pulse
 ) -> None:
-    idle, waiting = cut_off(client_type, pulse, 6, seed=1)
-    elsewhere = [after_life(client_type, pulse), after_half_a_frame(client_type, pulse)]
-    assert max(idle + waiting + elsewhere) <= pulse.bound + SLACK
+    found = Inbox()
+    in_threads(
+        [
+            lambda: found(max(map(max, cut_off(client_type, pulse, 6, seed=1)))),
+            lambda: found(after_life(client_type, pulse)),
+            lambda: found(after_half_a_frame(client_type, pulse)),
+        ]
+    )
+    assert max(found.items()) <= pulse.bound + SLACK
 
 
 @both_modes
 def test_a_stuck_write_is_found_and_the_call_is_delivered_once(
     client_type: type[MCPClient],
 ) -> None:
-    pulse = Pulse(100 * MS, 400 * MS)
+    pulse = PULSES[0]
     seconds, arrived = stuck_write(client_type, pulse, 8_000_000)
     assert seconds <= pulse.bound + SLACK
     assert arrived == 1
@@ -66,7 +85,7 @@ def test_a_stuck_write_is_found_and_the_call_is_delivered_once(
 
 @both_modes
 def test_a_write_to_a_peer_that_never_reads_is_bounded(client_type: type[MCPClient]) -> None:
-    assert max(never_read(client_type, 400 * MS, 8_000_000)) <= 1400 * MS
+    assert max(never_read(client_type, 400 * MS, 8_000_000)) <= 400 * MS + SLACK
 
 
 @both_modes
@@ -140,15 +159,13 @@ def test_kill_9_under_eight_threads_leaves_no_call_unsettled(
 
 
 def test_refused_clients_come_back_with_full_jitter() -> None:
-    verdict = judge(Herd(clients=30, processes=1, delay=0.4, cap=1.6, dials=4), "503")
-    assert list(verdict.complaints()) == []
-    assert verdict.busiest(0.16, dial=3) < 0.35
+    verdict = judge(Herd(clients=80, processes=1, delay=0.4, cap=1.6, dials=4), "503")
+    assert list(verdict.complaints_of_plans()) == []
 
 
 def test_retry_after_is_obeyed() -> None:
-    verdict = judge(Herd(clients=60, processes=1, delay=0.3, cap=0.6, dials=2), "503", 1)
-    assert list(verdict.complaints(least=1.0)) == []
-    assert verdict.busiest(0.1, dial=2) < 0.6
+    verdict = judge(Herd(clients=80, processes=1, delay=0.3, cap=0.6, dials=2), "503", 1)
+    assert list(verdict.complaints_of_plans(least=1.0)) == []
 
 
 @both_modes
@@ -158,7 +175,7 @@ def test_the_first_answer_comes_within_one_pause(
 ) -> None:
     delay, cap = 20 * MS, 100 * MS
     times = recovery_times(client_type, rounds=4, delay=delay, cap=cap, waiting=waiting, seed=1)
-    assert max(times) <= cap + 250 * MS
+    assert max(times) <= cap + SLACK
 
 
 @both_modes

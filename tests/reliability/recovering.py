@@ -66,6 +66,7 @@ def recovery_times(
                     waiter = Waiter(ask)
                 assert waiter.join() == {}
                 times.append(waiter.ended_at - returned)
+            assert all(event.context["next_delay"] <= cap for event in diary.events("failed"))
         finally:
             client.close()
     return times

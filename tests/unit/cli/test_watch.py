@@ -27,7 +27,8 @@ from timing import MS
 
 from .conftest import Run
 
-FAST = ("-i", "0.1")
+UNHURRIED = ("-c", "2", "-i", "1")
+"""For two seconds: what is to be seen comes long before the end."""
 
 
 def view(**changes: Any) -> View:
@@ -112,7 +113,7 @@ def test_the_sparkline_is_as_high_as_the_slowest_and_marks_losses() -> None:
 
 
 def test_piped_it_is_lines_for_so_many_intervals(run: Run) -> None:
-    done = run("watch", "-c", "3", "-i", "0.4", "--stdio", cli_line())
+    done = run("watch", "-c", "3", "-i", "0.7", "--stdio", cli_line())
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert any("[initialized] weather 1.0 answers" in line for line in lines)
@@ -123,7 +124,7 @@ def test_piped_it_is_lines_for_so_many_intervals(run: Run) -> None:
 
 
 def test_as_json_it_is_an_object_a_line(run: Run) -> None:
-    done = run("watch", "-c", "2", *FAST, "--json", "--stdio", cli_line())
+    done = run("watch", *UNHURRIED, "--json", "--stdio", cli_line())
     assert done.code == 0
     found = [json.loads(line) for line in done.out.splitlines()]
     assert "connected" in [one.get("event") for one in found]
@@ -131,20 +132,20 @@ def test_as_json_it_is_an_object_a_line(run: Run) -> None:
 
 
 def test_a_server_that_is_away_is_watched_for(run: Run, dead_url: str) -> None:
-    done = run("watch", "-c", "2", *FAST, "--url", dead_url)
+    done = run("watch", *UNHURRIED, "--url", dead_url)
     assert (done.code, done.err) == (0, "")
     assert "[failed] attempt 1: could not connect" in done.out
 
 
 def test_a_server_that_refuses_for_good_is_not(run: Run) -> None:
-    done = run("watch", *FAST, "--stdio", "no-such-command")
+    done = run("watch", "-i", "0.1", "--stdio", "no-such-command")
     assert done.code == 3
     assert "there is no command 'no-such-command'" in done.err
 
 
 def test_pings_that_end_the_server_are_lost(run: Run) -> None:
     settings = ("--json", "--timeout", "0.5")
-    done = run("watch", "-c", "12", "-i", "0.15", *settings, "--stdio", cli_line(dies_at=1))
+    done = run("watch", "-c", "10", "-i", "0.3", *settings, "--stdio", cli_line(dies_at=1))
     assert done.code == 0
     last = json.loads(done.out.splitlines()[-1])
     assert last["lost"] > 0
