@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from mcp_sync.connection.journal_file import JournalFile, read_rows
 from mcp_sync.connection.journal_rows import JournalRow
 
@@ -38,6 +40,24 @@ def make_journal(path: Path, *rows: JournalRow) -> Path:
     file.write(new=rows)
     file.close()
     return path
+
+
+def let_time_pass(path: Path, seconds: float) -> None:
+    """Set back all times of a closed journal, as if it had lain about for so long."""
+    rows = read_rows(str(path))
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    make_journal(
+        path,
+        *(
+            attrs.evolve(
+                row,
+                queued_at=row.queued_at - seconds,
+                expires_at=None if row.expires_at is None else row.expires_at - seconds,
+            )
+            for row in rows
+        ),
+    )
 
 
 def rows_on_disk(path: Path) -> list[JournalRow]:

@@ -28,6 +28,10 @@ PINNED: dict[str, Any] = {**FAST, "protocol_version": "2025-11-25"}
 """The same for a client that speaks the handshake era unasked: its first message initializes."""
 
 
+HEALTH = ("degraded", "recovered")
+"""The names of the events about health."""
+
+
 class Diary:
     """Writes down every connection event of a client, in the order of their delivery.
 
@@ -52,8 +56,8 @@ class Diary:
             return [event for event in self._events if name in (None, event.name)]
 
     def names(self) -> list[str]:
-        """The names of all so far."""
-        return [event.name for event in self.events()]
+        """The names of all so far but those about health, which come at times of their own."""
+        return [event.name for event in self.events() if event.name not in HEALTH]
 
     def wait_for(self, name: str, count: int = 1) -> ConnectionEvent:
         """Wait until there are so many of a name, and give the last of them."""
@@ -97,6 +101,13 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert not deadline.is_over()
         threading.Event().wait(1 * MS)  # so that those who are waited for get the processor
+
+
+def wait_for_the_drainer() -> None:
+    """Wait until nothing is drained any more: the last answer may come before its thread ends."""
+    for thread in threading.enumerate():
+        if thread.name == "mcp-outbox":
+            thread.join(PATIENCE)
 
 
 def in_threads(jobs: Iterable[Callable[[], object]]) -> None:

@@ -385,7 +385,7 @@ def test_a_frame_that_breaks_the_protocol_ends_the_link_with_its_code(
         assert lost.value.maybe_executed
         assert read.result(PATIENCE)["params"] == {"again": True}
         assert diary.wait_for("disconnected").context["close_code"] == code
-        assert seen.items() == [code]
+        assert seen.wait_for(lambda codes: codes == [code])
         assert_usable(client)
 
 

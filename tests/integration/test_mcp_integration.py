@@ -43,6 +43,7 @@ from scenes import (
     nobody_listening,
     read_request,
     send,
+    wait_for_the_drainer,
 )
 from timing import MS
 
@@ -380,6 +381,7 @@ def test_the_figures_add_up() -> None:
             client.configure(server_url=peer.url)
             for call in kept:
                 call.result(PATIENCE)
+            wait_for_the_drainer()
             for _ in range(5):
                 client.request("answered")
             for _ in range(2):

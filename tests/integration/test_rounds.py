@@ -337,7 +337,7 @@ def test_it_may_be_withdrawn(client: MCPClient, line: Line, person: Person) -> N
 
 
 def test_it_times_out(client: MCPClient, line: Line, person: Person) -> None:
-    call = begin_round(client, line, person, timeout=100 * MS)
+    call = begin_round(client, line, person, timeout=1000 * MS)
     with pytest.raises(MCPTimeoutError) as caught:
         call.result(PATIENCE)
     assert caught.value.sent
@@ -353,7 +353,7 @@ def test_a_blocking_one_times_out(client: MCPClient, line: Line, person: Person)
 
     def call() -> None:
         with pytest.raises(MCPTimeoutError):
-            client._perform("tools/call", TOOL, {"interactive": True}, 200 * MS)
+            client._perform("tools/call", TOOL, {"interactive": True}, 1000 * MS)
 
     in_threads([serve, call])
     assert is_over(client, line, person)

@@ -30,8 +30,9 @@ from mcp_sync import (
     MCPResponseError,
     MCPTimeoutError,
 )
+from mcp_sync.transports import child
 from peers_stdio import has_ended, is_alive, stdio_command
-from scenes import FAST, PATIENCE, Diary
+from scenes import FAST, PATIENCE, Diary, until
 from timing import MS
 
 SOON = 1000 * MS
@@ -192,6 +193,7 @@ def test_a_flood_of_stderr_is_logged_and_holds_up_nothing(caplog: pytest.LogCapt
     with make_client(stdio_command(flood=1_000_000)) as client:
         assert client.request("ping") == {}
         client.request("say", {"text": "one\ntwo\n"})
+        until(lambda: caplog.records[-1].getMessage().endswith(": two"))
     assert caplog.messages.count(f"{Path(sys.executable).name}: {'x' * 79}") >= 12_000
     assert [text.partition(": ")[2] for text in caplog.messages[-2:]] == ["one", "two"]
 
@@ -331,8 +333,9 @@ def test_a_polite_server_is_gone_when_close_returns() -> None:
 
 
 def test_a_server_that_waits_for_sigterm_has_the_time_to_clean_up(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(child, "STDERR_S", PATIENCE)  # its last line is to be seen
     caplog.set_level(logging.INFO, "mcp_sync.stdio")
     client = make_client(stdio_command(stays_at_end=True, cleans_up=0.8))
     client.connect()

@@ -350,8 +350,8 @@ def test_half_of_the_time_is_logged_with_what_is_waited_for(
 ) -> None:
     with caplog.at_level(logging.INFO, "mcp_sync.connection"):
         with pytest.raises(MCPTimeoutError):
-            client.request(TOOL, timeout=120 * MS)
-        call = client.submit(TOOL, timeout=120 * MS)
+            client.request(TOOL, timeout=1000 * MS)
+        call = client.submit(TOOL, timeout=1000 * MS)
         with pytest.raises(MCPTimeoutError):
             call.result(PATIENCE)
     told = [one for one in caplog.messages if "half of its time" in one]

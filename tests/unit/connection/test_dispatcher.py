@@ -454,16 +454,19 @@ def test_a_key_is_let_go_when_its_progress_was_delivered_or_dropped() -> None:
 def test_a_slow_handler_does_not_hold_stop_beyond_the_deadline(
     dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tick = threading.Event()
+    begun, tick = threading.Event(), threading.Event()
     seen: list[int] = []
 
     def slow(happened: ConnectionEvent) -> None:
         seen.append(happened.context["n"])
-        tick.wait(5 * MS)
+        begun.set()
+        tick.wait(100 * MS)
 
     dispatcher.on("disconnected", slow)
     for n in range(200):
         dispatcher.announce(closed_event(n=n))
+    dispatcher.kick()
+    assert begun.wait(BOUND)
     with caplog.at_level(logging.WARNING, "mcp_sync.events"):
         assert dispatcher.stop(Deadline(SHORT)) is False
     assert 0 < len(seen) < 200

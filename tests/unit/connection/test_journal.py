@@ -20,9 +20,8 @@ import pytest
 from calls_made import make_call
 from journals import make_journal, make_row, rows_on_disk
 from mcp_sync import JournalSettings, MCPClient
-from mcp_sync.connection.call import Call
+from mcp_sync.connection.call import Call, Owner
 from mcp_sync.connection.journal_rows import JournalRow
-from mcp_sync.deadline import Deadline
 from mcp_sync.errors import (
     MCPCancelledError,
     MCPClosedError,
@@ -36,7 +35,7 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Switchboard, refuse_upgrade
-from scenes import FAST, Diary, nobody_listening, shake_hands, until_closed
+from scenes import FAST, Diary, nobody_listening, shake_hands, until, until_closed
 from timing import MS
 
 LIST = "tools/list"
@@ -81,9 +80,7 @@ def keys(path: Path) -> list[Any]:
 
 
 def wait_until_empty(path: Path) -> None:
-    deadline = Deadline(PATIENCE)
-    while rows_on_disk(path):
-        assert not deadline.is_over()
+    until(lambda: not rows_on_disk(path))
 
 
 def the_row(path: Path) -> JournalRow:
@@ -343,10 +340,7 @@ def test_a_call_whose_frame_was_cut_is_unmarked_again(path: Path) -> None:
         call = client.submit("tools/call", big)
         client.configure(server_url=peer.url)
         peer.wait_for_connections(2)
-        deadline = Deadline(PATIENCE)
-        while the_row(path).sent and not deadline.is_over():
-            pass
-        assert the_row(path).sent == 0
+        until(lambda: the_row(path).sent == 0)
         assert not call.done()
         client.close()
         assert isinstance(call.exception(0), MCPClosedError)
@@ -361,11 +355,10 @@ def test_a_call_that_is_withdrawn_while_it_is_marked_is_not_sent(path: Path) -> 
         with locked_by_another_program(path):
             proxy.accept()
             diary.wait_for("initialized")
+            until(lambda: call.owner is Owner.WRITER)
             withdrawing = threading.Thread(target=call.cancel)
-            deadline = Deadline(PATIENCE)
-            while call.owner.value != "writer" and not deadline.is_over():
-                pass
             withdrawing.start()
+            until(lambda: call.owner is Owner.SETTLED)
         withdrawing.join(PATIENCE)
         assert call.cancelled()
         client.submit("last")
@@ -575,11 +568,11 @@ def test_a_found_call_has_the_time_that_it_had_left(path: Path) -> None:
     now = time.time()
     make_journal(
         path,
-        make_row(1, queued_at=now - 100, expires_at=now + 500 * MS),
-        make_row(2, queued_at=now - 100, expires_at=now + 500 * MS, answer_limit=None),
+        make_row(1, queued_at=now - 100, expires_at=now + 2000 * MS),
+        make_row(2, queued_at=now - 100, expires_at=now + 2000 * MS, answer_limit=None),
         make_row(3, queued_at=now - 100, expires_at=now + 900),
         make_row(4, queued_at=now - 100),
-        make_row(5, queued_at=now + 1000, expires_at=now + 1000 + 500 * MS),
+        make_row(5, queued_at=now + 1000, expires_at=now + 1000 + 2000 * MS),
     )
     with offline(path, queue_ttl=30.0) as client:
         by_ttl, by_timeout, later, never, of_a_wrong_clock = client.recovered()
@@ -588,7 +581,7 @@ def test_a_found_call_has_the_time_that_it_had_left(path: Path) -> None:
             error = call.exception(PATIENCE)
             assert isinstance(error, MCPTimeoutError)
             assert error.sent is False
-            assert error.timeout == pytest.approx(500 * MS, abs=400 * MS)
+            assert error.timeout == pytest.approx(2000 * MS, abs=1900 * MS)
         assert not later.done()
         assert not never.done()
         oldest = client.get_connection_stats().queue.oldest_age

@@ -23,7 +23,16 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade, shake
-from scenes import FAST, PINNED, Diary, echo_all, in_threads, nobody_listening, shake_hands
+from scenes import (
+    FAST,
+    PINNED,
+    Diary,
+    echo_all,
+    in_threads,
+    nobody_listening,
+    shake_hands,
+    until,
+)
 from timing import MS
 
 SLOW = 600.0
@@ -359,6 +368,8 @@ def test_a_wait_for_readiness_wakes_the_dialer_as_a_call_does() -> None:
         proxy.refuse()
         assert client.connect() is False
         assert client.wait_until_ready(0) is False
+        # That has woken it, too: a dial under way is joined, and not followed by another.
+        until(lambda: client.get_connection_stats().dials.failed == 2)
         client.configure(reconnect_delay=1 * MS)
         proxy.accept()
         assert client.wait_until_ready(PATIENCE) is True

@@ -163,7 +163,7 @@ def test_a_record_about_a_call_carries_its_id_and_its_method(
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with Switchboard() as board, MCPClient(board.url, **FAST) as client:
-        call = client.submit("tools/list", timeout=100 * MS)
+        call = client.submit("tools/list", timeout=1000 * MS)
         with pytest.raises(MCPTimeoutError):
             call.result(PATIENCE)
     assert (call.call_id, "tools/list") in facts(caplog, "call_id", "method")

@@ -16,7 +16,7 @@ from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.errors import MCPError
 from mcp_sync.testing import FaultProxy
 from peers_mcp import PATIENCE, Line, Switchboard, nothing
-from scenes import FAST, PINNED, Diary, Inbox, in_threads, nobody_listening, until
+from scenes import FAST, HEALTH, PINNED, Diary, Inbox, in_threads, nobody_listening, until
 from timing import MS
 
 
@@ -194,10 +194,7 @@ def test_degraded_and_recovered_are_announced_once_each() -> None:
         client.clear_offline_queue()
         recovered = diary.wait_for("recovered")
         assert recovered.context["reasons"] == ()
-        assert [name for name in diary.names() if name in ("degraded", "recovered")] == [
-            "degraded",
-            "recovered",
-        ]
+        assert [event.name for event in diary.events() if event.name in HEALTH] == [*HEALTH]
         client.close()
 
 

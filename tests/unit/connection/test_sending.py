@@ -33,7 +33,16 @@ from mcp_sync.protocol.mcp import McpDialect
 from mcp_sync.protocol.messages import RequestId
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from peers_mcp import PATIENCE, Line, Switchboard, nothing, refuse_upgrade
-from scenes import FAST, Inbox, answer, echo_all, no_new_threads, nobody_listening, shake_hands
+from scenes import (
+    FAST,
+    Inbox,
+    answer,
+    echo_all,
+    no_new_threads,
+    nobody_listening,
+    shake_hands,
+    wait_for_the_drainer,
+)
 from timing import MS
 
 
@@ -112,13 +121,6 @@ def test_new_calls_join_the_tail_while_the_queue_drains() -> None:
         for request in order:
             line.answer(request)
         assert [call.result(PATIENCE) for call in (*queued, late)] == [{}] * 41
-
-
-def wait_for_the_drainer() -> None:
-    """Wait until nothing is drained any more: the last answer may come before its thread ends."""
-    for thread in threading.enumerate():
-        if thread.name == "mcp-outbox":
-            thread.join(PATIENCE)
 
 
 def test_after_the_drain_calls_are_written_directly_again() -> None:
@@ -654,6 +656,7 @@ def test_a_drain_is_on_record_with_its_count_and_duration() -> None:
         for method in methods(3):
             line.answer(line.request(method))
         assert client.drain(PATIENCE)
+        wait_for_the_drainer()
         statistics = client.get_connection_stats()
         assert statistics.calls.queued == 3
         assert statistics.calls.answered == 4  # the handshake's answer, too

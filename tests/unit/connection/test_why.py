@@ -40,7 +40,8 @@ def test_a_queued_call_tells_its_place_and_the_state() -> None:
         call = client.submit("ping")
         assert re.fullmatch(
             rf"{call.call_id} ping waits for a connection: queued at position 2 of 2, "
-            r"(connecting|failed|reconnecting), no ready link for \d+\.\d s(, last error: could not .+)?",
+            r"(connecting|failed|reconnecting), "
+            r"no ready link for \d+\.\d s(, last error: could not .+)?",
             client.why(call),
         )
         client.clear_offline_queue()

@@ -347,10 +347,10 @@ def test_a_peer_that_does_not_read_makes_a_write_time_out(
 
 
 def test_a_ping_is_answered_with_its_payload(open_link: Make) -> None:
-    recorder = Recorder(encode_frame(PING, b"are you there"))
+    recorder = Recorder(encode_frame(PING, b"are you there") + encode_frame(TEXT, b"after it"))
     with WebSocketPeer(recorder) as peer:
         transport = open_link(peer.url)
-        assert transport.receive(Deadline(50 * MS)) is None
+        assert transport.receive(Deadline(BOUND)) == "after it"
         transport.release()
     assert recorder.frames == [Frame(PONG, b"are you there")]
 
