@@ -183,12 +183,12 @@ def timeout(case: Case) -> None:
 
 
 def extended(case: Case) -> None:
-    arguments = {"duration": 1, "steps": 5}
+    arguments = {"duration": 2, "steps": 5}  # in seconds, longer than the timeout
     reports: list[float] = []
     result = case.client.call_tool(
         "trigger-long-running-operation",
         arguments,
-        timeout=700 * MS,
+        timeout=1500 * MS,
         reset_timeout_on_progress=True,
         on_progress=lambda *report: reports.append(report[0]),
     )

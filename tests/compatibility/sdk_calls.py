@@ -166,14 +166,14 @@ def timeout(case: Case) -> None:
 
 
 def extended(case: Case) -> None:
-    arguments = {"count": 4, "pause": 0.2}
+    arguments = {"count": 4, "pause": 0.45}  # together longer than the timeout
     reports: list[float] = []
 
     def report(progress: float, total: float | None, message: str | None) -> None:
         reports.append(progress)
 
     result = case.client.call_tool(
-        "steps", arguments, timeout=700 * MS, reset_timeout_on_progress=True, on_progress=report
+        "steps", arguments, timeout=1500 * MS, reset_timeout_on_progress=True, on_progress=report
     )
     assert result.text == "4 steps"
     assert reports[-1] == 4
@@ -181,7 +181,7 @@ def extended(case: Case) -> None:
         case.client.call_tool(
             "steps",
             arguments,
-            timeout=700 * MS,
+            timeout=1500 * MS,
             reset_timeout_on_progress=True,
             max_total_timeout=500 * MS,
             on_progress=report,

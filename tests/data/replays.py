@@ -24,7 +24,6 @@ from data.stage import (
     watching,
 )
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
-from timing import MS
 
 
 def plain(stage: Stage, exchange: Exchange) -> list[str]:
@@ -62,12 +61,13 @@ def _fails_at_once(stage: Stage, exchanges: list[Exchange]) -> list[list[str]]:
     file = stage.root / "short-lived" / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes((stage.root / name).read_bytes())
-    with EmbeddedServer(working_directory=file.parent, processing_delay=2500 * MS) as server:
+    with EmbeddedServer(working_directory=file.parent) as server:
         own = Stage(server, file.parent, stage.names)
         with connect(server) as client, watching(server) as wait:
-            client.send(exchanges[0].requests[0])
-            accepted = first(client)
-            file.unlink()
+            with server.hold():
+                client.send(exchanges[0].requests[0])
+                accepted = first(client)
+                file.unlink()
             own.know(exchanges[0].recv[0], accepted)
             wait(session_of(accepted))
         return [[accepted], *(plain(own, exchange) for exchange in exchanges[1:])]

@@ -111,14 +111,14 @@ def _large_answer(stage: Stage, exchange: Exchange) -> list[str]:
 
 @each("keepalive/client-that-reads")
 def _keepalive_read(stage: Stage, exchange: Exchange) -> list[str]:
-    """All times are a hundredth of the recorded ones."""
-    with EmbeddedServer(keepalive=200 * MS) as server, connect(server) as client:
+    """All times are a twentieth of the recorded ones."""
+    with EmbeddedServer(keepalive=1000 * MS) as server, connect(server) as client:
         found = []
         for _ in exchange.recv:
             ping = client.recv_frame()
             client.pong(ping.data)
             found.append("[ping]" if ping.opcode == ABNF.OPCODE_PING else str(ping))
-        assert answers(client) == []
+        assert set(answers(client)) <= {"[ping]"}
         return found
 
 
@@ -130,7 +130,7 @@ def _keepalive_silent(stage: Stage, exchange: Exchange) -> list[str]:
 
 @each("keepalive/synchronous-client-that-does-not-read-for-47s")
 def _keepalive_late(stage: Stage, exchange: Exchange) -> list[str]:
-    with EmbeddedServer(keepalive=200 * MS) as server, connect(server) as client:
+    with EmbeddedServer(keepalive=1000 * MS) as server, connect(server) as client:
         assert server.wait_for_connections(1, WAIT)
         assert server.wait_for_connections(0, WAIT)
         client.send(request("get_status", None, "late"))

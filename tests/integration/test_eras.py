@@ -103,7 +103,7 @@ def test_a_server_that_is_silent_about_the_probe_is_initialized_within_the_conne
         initialize(line)
 
     with Switchboard(silent) as board:
-        client = MCPClient(board.fresh_url(), connect_timeout=600 * MS, **FAST)
+        client = MCPClient(board.fresh_url(), connect_timeout=2000 * MS, **FAST)
         with contextlib.closing(client):
             diary = Diary(client)
             assert client.wait_until_ready(PATIENCE)
@@ -123,8 +123,10 @@ def test_a_server_that_is_silent_about_everything_is_a_failed_attempt_in_the_con
     None
 ):
     with Switchboard(nothing) as board:
-        client = MCPClient(board.fresh_url(), 0, connect_timeout=400 * MS, **FAST)
+        client = MCPClient(board.fresh_url(), 0, **FAST)
         with contextlib.closing(client):
+            assert client.connect(PATIENCE)
+            client.configure(connect_timeout=1000 * MS)  # of which half is for the probe
             diary = Diary(client)
             client.submit("tools/list")
             event = diary.wait_for("failed")
@@ -256,7 +258,7 @@ def test_a_slow_modern_server_that_tells_when_it_is_initialized_is_believed() ->
         line.discovered(line.read("server/discover"))
 
     with Switchboard(slow) as board:
-        client = MCPClient(board.fresh_url(), connect_timeout=600 * MS, **FAST)
+        client = MCPClient(board.fresh_url(), connect_timeout=2000 * MS, **FAST)
         with contextlib.closing(client):
             assert client.wait_until_ready(PATIENCE)
             assert is_modern(client)
@@ -304,9 +306,10 @@ def test_pinned_to_the_modern_era_it_does_not_fall_back() -> None:
 
 def test_pinned_to_the_modern_era_silence_is_a_failed_attempt() -> None:
     with Switchboard(nothing) as board:
-        settings = {"protocol_version": MODERN, "connect_timeout": 200 * MS, **FAST}
-        client = MCPClient(board.fresh_url(), 0, **settings)
+        client = MCPClient(board.fresh_url(), 0, protocol_version=MODERN, **FAST)
         with contextlib.closing(client):
+            assert client.connect(PATIENCE)
+            client.configure(connect_timeout=500 * MS)
             diary = Diary(client)
             client.submit("tools/list")
             assert "server/discover" in diary.wait_for("failed").context["error"]
@@ -502,7 +505,7 @@ def test_a_modern_request_is_withdrawn_by_a_notification(client: MCPClient, line
 
 def test_a_modern_request_that_times_out_is_withdrawn(client: MCPClient, line: Line) -> None:
     with pytest.raises(MCPTimeoutError):
-        client.request("tools/call", timeout=50 * MS)
+        client.request("tools/call", timeout=1000 * MS)
     request = line.request("tools/call")
     assert line.request("notifications/cancelled")["params"]["requestId"] == request["id"]
 

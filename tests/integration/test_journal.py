@@ -164,6 +164,7 @@ def sent_and_unanswered(path: Path, **journal: Any) -> dict[str, Any]:
     with WebSocketPeer(swallow) as peer:
         settings = map(json.dumps, ({"path": str(path), **journal}, {}, []))
         with child(open_and_wait.replace("call.journal_id", "1"), peer.url, *settings) as process:
+            assert first_line(process)
             assert arrived.wait(PATIENCE)
             process.kill()
     return seen[0]

@@ -14,7 +14,7 @@ from mcp_sync.connection.call import Call, Renewal
 from mcp_sync.deadline import Deadline
 from mcp_sync.errors import MCPTimeoutError
 from peers_mcp import PATIENCE, Line, Switchboard, modern, shake
-from scenes import FAST, Inbox
+from scenes import FAST, Inbox, until
 from timing import MS
 
 Report = tuple[float, float | None, str | None]
@@ -296,8 +296,7 @@ def keep_reporting(line: Line, token: Any, stop: threading.Event) -> threading.T
 def test_progress_renews_a_deadline_and_without_it_the_call_ends(
     client: MCPClient, line: Line, blocking: bool
 ) -> None:
-    stop = threading.Event()
-    spec = renewed(300 * MS, PATIENCE)
+    spec = renewed(1500 * MS, 10 * PATIENCE)
     outcome: list[BaseException | dict[str, Any]] = []
 
     def call() -> None:
@@ -309,15 +308,17 @@ def test_progress_renews_a_deadline_and_without_it_the_call_ends(
             outcome.append(error)
 
     caller = threading.Thread(target=call)
-    began = time.monotonic()
     caller.start()
-    reporter = keep_reporting(line, token_of(line.request("tools/call")), stop)
-    caller.join(900 * MS)
-    assert caller.is_alive()
-    stop.set()
-    reporter.join()
+    token = token_of(line.request("tools/call"))
+    (made,) = client.pending_requests()
+    began = time.monotonic()
+    for progress in (1, 2, 3):
+        threading.Event().wait(100 * MS)  # of the time that the report before has granted
+        began, granted = time.monotonic(), made.deadline
+        report(line, token, progress)
+        until(lambda granted=granted: made.deadline is not granted)  # type: ignore[misc]
     caller.join(PATIENCE)
-    assert time.monotonic() - began > 900 * MS
+    assert time.monotonic() - began >= 1500 * MS
     assert isinstance(outcome[0], MCPTimeoutError)
     assert line.next("notifications/cancelled")
 
@@ -327,14 +328,14 @@ def test_progress_stretches_a_deadline_up_to_the_hard_maximum(
 ) -> None:
     stop = threading.Event()
     began = time.monotonic()
-    call = submit(client, Told(), **renewed(300 * MS, 800 * MS))
+    call = submit(client, Told(), **renewed(1000 * MS, 1500 * MS))
     reporter = keep_reporting(line, token_of(line.request("tools/call")), stop)
     error = call.exception(PATIENCE)
     seconds = time.monotonic() - began
     stop.set()
     reporter.join()
     assert isinstance(error, MCPTimeoutError)
-    assert 700 * MS < seconds < PATIENCE
+    assert 1400 * MS < seconds < PATIENCE
 
 
 def test_without_renewal_progress_does_not_stretch_a_deadline(

@@ -254,7 +254,7 @@ def test_what_cannot_be_started_is_refused_for_good(
 
 
 def test_a_program_that_is_no_server_is_given_up_in_time() -> None:
-    client = make_client(["sleep", "1000"], connect_timeout=200 * MS, reconnect_attempts=0)
+    client = make_client(["sleep", "1000"], connect_timeout=1000 * MS, reconnect_attempts=0)
     with pytest.raises(MCPConnectionError, match="not answered in time"), client:
         pass
     assert child_pids() == set()

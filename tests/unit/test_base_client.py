@@ -158,7 +158,9 @@ def test_with_raises_the_rejection() -> None:
 
 def test_with_raises_at_once_when_the_handshake_uses_the_attempts_up() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, connect_timeout=300 * MS, request_timeout=SLOW, **FAST)
+        client = MCPClient(board.url, 0, request_timeout=SLOW, **FAST)
+        assert client.connect(PATIENCE)
+        client.configure(connect_timeout=300 * MS)
         began = time.monotonic()
         with pytest.raises(MCPOfflineError, match="handshake was not answered in time"):
             client.__enter__()

@@ -322,12 +322,12 @@ def test_waiting_goes_on_over_a_lost_link_and_a_poll_without_an_answer(
 def test_waiting_ends_by_its_timeout_and_says_how_the_session_stands(
     client: CompareblocksClient, line: Line
 ) -> None:
-    doing = Doing(lambda: client.wait_for_results("s1", timeout=300 * MS))
+    doing = Doing(lambda: client.wait_for_results("s1", timeout=1500 * MS))
     line.answer(line.request("get_status"), status("processing"))
     outcome = doing.outcome()
     assert isinstance(outcome, MCPTimeoutError)
     assert "its status is processing; it goes on at the server" in str(outcome)
-    assert outcome.timeout == 300 * MS
+    assert outcome.timeout == 1500 * MS
 
 
 def test_waiting_without_any_answer_says_so(client: CompareblocksClient, line: Line) -> None:

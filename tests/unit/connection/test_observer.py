@@ -82,7 +82,7 @@ def test_before_the_handshake_the_ping_alone_tells() -> None:
 
 
 def test_a_server_that_answers_pings_alone_is_unhealthy(client: MCPClient, line: Line) -> None:
-    health = client.health_check(300 * MS)
+    health = client.health_check(1500 * MS)
     assert health.status == "unhealthy"
     assert any("the server did not answer" in reason for reason in health.reasons)
     assert health.ping_round_trip is not None
@@ -102,11 +102,11 @@ def test_a_dead_server_is_never_called_healthy() -> None:
         client.connect()
         client.initialize()
         proxy.cut("blackhole")
-        began = time.monotonic()
-        health = client.health_check(80 * MS)
+        began, patience = time.monotonic(), 80 * MS
+        health = client.health_check(patience)
         assert time.monotonic() - began < PATIENCE / 2
         assert health.status == "unhealthy"
-        assert any("no pong within 0.08 s" in reason for reason in health.reasons)
+        assert any(f"no pong within {patience:g} s" in reason for reason in health.reasons)
         client.close()
 
 

@@ -96,8 +96,10 @@ def test_who_the_client_says_it_is_can_be_given_and_holds_from_then_on() -> None
 
 def test_an_unanswered_handshake_ends_by_the_connect_timeout_and_is_a_failed_attempt() -> None:
     with Switchboard(nothing) as board:
-        client = MCPClient(board.url, 0, connect_timeout=300 * MS, **PINNED)
+        client = MCPClient(board.url, 0, **PINNED)
         diary = Diary(client)
+        assert client.connect(PATIENCE)
+        client.configure(connect_timeout=300 * MS)
         client.submit("ping")
         began = time.monotonic()
         event = diary.wait_for("failed")
@@ -195,10 +197,10 @@ def test_a_handshake_long_after_the_dial_has_the_whole_connect_timeout() -> None
         client = MCPClient(board.url, 0, connect_timeout=PATIENCE, **PINNED)
         client.connect()
         line = board.line()
-        client.configure(connect_timeout=500 * MS)
+        client.configure(connect_timeout=1500 * MS)
         line.ask(1, "ping")
         line.message()
-        threading.Event().wait(550 * MS)  # time has to pass, nothing else happens
+        threading.Event().wait(1550 * MS)  # time has to pass, nothing else happens
         waiting = threading.Thread(target=client.initialize)
         waiting.start()
         request = line.request("initialize")

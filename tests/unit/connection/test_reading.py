@@ -184,7 +184,7 @@ def test_a_leader_that_times_out_hands_over(client: MCPClient, board: Switchboar
     line = board.line()
     _, request = a_leader(client, line)
     line.answer(request)
-    short = Caller(client, "short", timeout=100 * MS)
+    short = Caller(client, "short", timeout=1000 * MS)
     line.request("short")
     follower = Caller(client, "follower")
     its_request = line.request("follower")

@@ -202,7 +202,7 @@ def test_a_second_answer_is_a_stray(client: MCPClient, line: Line) -> None:
 @pytest.mark.parametrize("late", ["answer", "refuse"])
 def test_an_answer_after_the_timeout_is_late(client: MCPClient, line: Line, late: str) -> None:
     with pytest.raises(TimeoutError):
-        client.request("tools/call", timeout=80 * MS)
+        client.request("tools/call", timeout=1000 * MS)
     getattr(line, late)(line.request("tools/call"))
     assert strays_after(client, line) == {"late answer": 1}
 

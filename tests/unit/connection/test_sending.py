@@ -566,7 +566,8 @@ def test_a_submitted_call_does_not_wait_for_a_peer_that_does_not_read() -> None:
 def test_a_call_that_times_out_while_it_waits_to_be_sent_again_was_sent() -> None:
     with Switchboard() as board, FaultProxy("127.0.0.1", board.port) as proxy:
         client = MCPClient(proxy.url(), **FAST)
-        call = client.submit("tools/call", idempotent=True, timeout=500 * MS)
+        client.initialize()
+        call = client.submit("tools/call", idempotent=True, timeout=1500 * MS)
         board.line().request("tools/call")
         proxy.refuse()
         proxy.cut("rst")

@@ -388,7 +388,7 @@ def test_a_server_behind_a_tunnel_does_not_stretch_it_either(make_transport: Mak
         with proxy.running() as peer:
             link = make_transport(SERVER, proxy=f"http://127.0.0.1:{peer.port}")
             with pytest.raises(MCPConnectionError, match="waiting for the WebSocket upgrade"):
-                link.open(Deadline(200 * MS))
+                link.open(Deadline(1000 * MS))
     assert len(proxy.requests) == 1
 
 
