@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,8 @@ class Line:
         self.close_code: int | None = None
         """What the client closed with; None where it sent no close frame."""
         self.pings: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.begun: Future[bool] = Future()
+        """Whether its handshake was done, once that is decided."""
         self._pongs = pongs
         self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._ended = threading.Event()
@@ -259,20 +262,26 @@ class Switchboard:
         """Wait until so many were accepted."""
         self._peer.wait_for_connections(count, PATIENCE)
 
-    def line(self, timeout: float = PATIENCE) -> Line:
-        """The next connection that has begun."""
-        return self._lines.get(timeout=timeout)
+    def line(self) -> Line:
+        """The next connection in the order of dialing; one without a handshake is passed over."""
+        while not (line := self._lines.get(timeout=PATIENCE)).begun.result(PATIENCE):
+            pass
+        return line
 
     def _script(
         self, handshake: Callable[[Line], None], pongs: bool
     ) -> Callable[[WebSocketConnection], None]:
         def run(connection: WebSocketConnection) -> None:
             line = Line(connection, pongs=pongs)
+            self._lines.put(line)
             try:
                 handshake(line)
+                line.begun.set_result(True)
             except (OSError, EOFError):
                 return  # the client left in the middle of it
-            self._lines.put(line)
+            finally:
+                if not line.begun.done():
+                    line.begun.set_result(False)
             line.serve()
 
         return run
