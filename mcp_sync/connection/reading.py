@@ -177,8 +177,8 @@ class Reading:
             link.reader_idles = False
 
     def _rouse(self, link: Link) -> None:
-        """Have the reader thread take what a caller has received and left."""
-        if link.reader_idles and link.transport.has_unread:
+        """Have the reader thread look at what a caller has received and left, or was woken for."""
+        if link.transport.has_news:
             link.transport.wake()
 
     def _read_one(self, link: Link, patience: Deadline | None) -> None:

@@ -160,14 +160,19 @@ class Transport(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def has_unread(self) -> bool:
-        """Whether bytes were received that are not yet part of any message."""
+    def has_news(self) -> bool:
+        """Whether ``await_input`` would return at once without more input.
+
+        So it is where bytes were received that are not yet part of any message, where the link is
+        lost, and where a ``receive`` took a ``wake``.
+        """
 
     @abc.abstractmethod
     def await_input(self) -> None:
         """Wait until ``receive`` has something to look at, and keep nobody else from it meanwhile.
 
-        Also what another thread then receives ends it, as do ``wake`` and ``abort``.
+        ``wake`` and ``abort`` end it, too, but for a wake that a ``receive`` is faster to take:
+        whoever that was has to look at ``has_news`` and wake again.
         """
 
     @abc.abstractmethod

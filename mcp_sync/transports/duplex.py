@@ -66,16 +66,19 @@ class StreamTransport(Transport):
         return data
 
     @property
-    def has_unread(self) -> bool:
-        """See ``Transport.has_unread``."""
-        return self._has_bytes() or (self._stream is not None and self._stream.has_input)
+    def has_news(self) -> bool:
+        """See ``Transport.has_news``."""
+        pipe, stream = self._pipe, self._stream
+        is_over = self._lost is not None or pipe.aborted
+        is_woken = pipe.woken or pipe.was_taken
+        return is_over or is_woken or self._has_bytes() or (stream is not None and stream.has_input)
 
     def await_input(self) -> None:
         """See ``Transport.await_input``."""
-        pipe, stream = self._pipe, self._stream
-        is_over = stream is None or self._lost is not None or pipe.woken or pipe.aborted
-        if stream is not None and not is_over and not self.has_unread:
+        stream = self._stream
+        if stream is not None and not self.has_news:
             stream.wait_idle()
+        self._pipe.was_taken = False
 
     def receive(self, deadline: Deadline | None) -> str | None:
         """See ``Transport.receive``."""

@@ -90,6 +90,8 @@ class SelfPipe:
 
     def __init__(self) -> None:
         self.woken = False
+        self.was_taken = False
+        """Whether somebody took a wake that somebody else may have waited for, too."""
         self.aborted = False
         # Re-entrant, because a signal handler may abort while its own thread is in here.
         self._lock = threading.RLock()
@@ -122,6 +124,7 @@ class SelfPipe:
         """Whether ``wake`` was called since the last time; forgets it."""
         self.drain()
         woken, self.woken = self.woken, False
+        self.was_taken |= woken
         return woken
 
     def drain(self) -> None:

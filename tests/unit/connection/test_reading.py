@@ -235,11 +235,15 @@ def test_an_interrupt_of_a_waiting_caller_withdraws_its_call_and_leaves_the_link
 def test_a_leader_returns_at_once_when_another_thread_closes_the_client(
     client: MCPClient, board: Switchboard
 ) -> None:
-    leader, _ = a_leader(client, board.line())
+    line = board.line()
+    leader, _ = a_leader(client, line)
     began = time.monotonic()
     client.close()
     assert isinstance(leader.join(), MCPClosedError)
     assert time.monotonic() - began < PATIENCE / 4
+    # The reader thread was woken, too, and said goodbye.
+    line.wait_until_ended()
+    assert line.close_code == 1000
 
 
 def test_a_leader_meets_the_loss_of_its_link(client: MCPClient, board: Switchboard) -> None:
