@@ -29,7 +29,7 @@ class Watch:
     def __init__(self) -> None:
         self._threads = set(threading.enumerate())
         self._descriptors = Counter(_descriptors().values())
-        self._children = set(_children())
+        self._children = set(child_pids())
 
     def leaks(self) -> list[str]:
         """What has come since and is still there, one sentence each; empty when all is well."""
@@ -62,7 +62,7 @@ class Watch:
     def _leaked_children(self) -> list[str]:
         return [
             f"child process {pid} was not reaped: {_command(pid)}"
-            for pid in _children()
+            for pid in child_pids()
             if pid not in self._children
         ]
 
@@ -90,7 +90,8 @@ def _describe(number: int, target: str) -> str:
         return f"{target} {copy.family.name} {copy.getsockname()} to {peer}"
 
 
-def _children() -> list[int]:
+def child_pids() -> list[int]:
+    """The processes that this one has started and not yet waited for."""
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         try:

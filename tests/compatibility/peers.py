@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from compatibility.install import NODE, NODE_PINS, PYTHON_PINS
+from leaks import child_pids
 
 __all__ = ["PEERS", "Peer", "Running", "children"]
 
@@ -158,11 +159,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 def children(command: list[str]) -> list[int]:
     """The child processes of this one that were started with this command."""
     wanted = "\0".join(command).encode() + b"\0"
-    found: list[int] = []
-    for task in Path("/proc/self/task").iterdir():
-        pids = map(int, (task / "children").read_text().split())
-        found += [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted]
-    return found
+    return [pid for pid in child_pids() if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted]
 
 
 def _sdk(major: int, transport: str, era: str, asked: str, speaks: str) -> Peer:

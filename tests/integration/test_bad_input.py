@@ -336,7 +336,7 @@ def test_no_call_waits_past_its_deadline_for_a_server_that_says_nothing() -> Non
         connection.hold()
 
     with client_of(hold) as client:
-        began = Deadline(1000 * MS)
+        began = Deadline(PATIENCE)
         for call in (
             lambda: client.get_status(timeout=30 * MS),
             lambda: client.submit_extraction("a.pdf", [], timeout=30 * MS, offline="wait"),

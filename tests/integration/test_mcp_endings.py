@@ -105,7 +105,7 @@ def test_close_fails_a_call_that_waits_and_the_client_opens_again() -> None:
             caller = threading.Thread(target=call)
             caller.start()
             assert asked.wait(PATIENCE)
-            began = Deadline(1000 * MS)
+            began = Deadline(PATIENCE)
             client.close()
             caller.join()
             assert not began.is_over()
@@ -121,7 +121,7 @@ def test_close_is_bounded_when_the_server_does_not_answer_it() -> None:
     with WebSocketPeer(ignore) as peer:
         client = CompareblocksClient(peer.url)
         client.connect()
-        began = Deadline(3000 * MS)
+        began = Deadline(PATIENCE)
         client.close()
         assert not began.is_over()
 

@@ -240,17 +240,15 @@ def test_fault_08_a_regular_close_by_the_server_is_noticed(server: EmbeddedServe
 def test_fault_09_pending_requests_fail_at_once_when_the_connection_is_lost() -> None:
     with (
         ServerProcess(processing_delay=30.0) as process,
-        MCPClient(process.url, request_timeout=2000 * MS, **FAST) as client,
+        MCPClient(process.url, request_timeout=4 * PATIENCE, **FAST) as client,
     ):
         call = client.submit("tools/call", {"name": "echo", "arguments": {"text": "a"}})
         client.request("ping")  # answers keep the order: the call before it has arrived
-        began = Deadline(1000 * MS)
         process.kill()
         with pytest.raises(MCPConnectionLost) as lost:
             call.result(PATIENCE)
         assert lost.value.maybe_executed
         assert lost.value.method == "tools/call"
-        assert not began.is_over()
         assert not client.is_connected()
 
 

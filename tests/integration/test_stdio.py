@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from leaks import child_pids
 from mcp_sync import (
     MCPClient,
     MCPClosedError,
@@ -35,7 +36,8 @@ from peers_stdio import has_ended, is_alive, stdio_command
 from scenes import FAST, PATIENCE, Diary, until
 from timing import MS
 
-SOON = 1000 * MS
+SOON = 1900 * MS
+"""Before the two seconds are over that a child has to end by itself."""
 
 
 def make_client(command: list[str] | None = None, **settings: Any) -> MCPClient:
@@ -44,13 +46,6 @@ def make_client(command: list[str] | None = None, **settings: Any) -> MCPClient:
 
 def pid_of(client: MCPClient) -> int:
     return int(client.request("where", idempotent=True)["pid"])
-
-
-def child_pids() -> set[int]:
-    found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        found.update(map(int, (task / "children").read_text().split()))
-    return found
 
 
 # Calls
@@ -128,7 +123,7 @@ def test_a_client_can_be_opened_again() -> None:
         with client:
             pids.add(pid_of(client))
     assert len(pids) == 3
-    assert not child_pids() & pids
+    assert not pids.intersection(child_pids())
 
 
 def test_a_client_is_made_of_a_file_for_desktop_tools(tmp_path: Path) -> None:
@@ -257,7 +252,7 @@ def test_a_program_that_is_no_server_is_given_up_in_time() -> None:
     client = make_client(["sleep", "1000"], connect_timeout=1000 * MS, reconnect_attempts=0)
     with pytest.raises(MCPConnectionError, match="not answered in time"), client:
         pass
-    assert child_pids() == set()
+    assert child_pids() == []
 
 
 # Restarts
@@ -292,8 +287,9 @@ def test_calls_made_while_there_is_no_server_are_sent_to_the_next_one() -> None:
 def test_an_idle_server_that_ends_is_noticed_at_once_and_replaced() -> None:
     with make_client() as client:
         diary = Diary(client)
+        pid = pid_of(client)
         begun = time.monotonic()
-        os.kill(pid_of(client), signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
         diary.wait_for("disconnected")
         assert time.monotonic() - begun < SOON
         diary.wait_for("initialized")
@@ -351,9 +347,9 @@ def test_a_server_that_minds_nothing_is_gone_when_close_returns_with_all_it_star
     pid, grandchild = pid_of(client), client.request("spawn")["pid"]
     begun = time.monotonic()
     client.close()
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 10
     assert not Path(f"/proc/{pid}").exists()
-    assert has_ended(grandchild, SOON)
+    assert has_ended(grandchild, PATIENCE)
 
 
 def test_a_server_whose_grandchild_keeps_the_pipes_is_left_in_time() -> None:
@@ -377,7 +373,7 @@ def test_a_close_under_load_fails_the_calls_and_leaves_nothing() -> None:
     done, pending = wait(calls, PATIENCE)
     assert not pending
     assert any(isinstance(call.exception(0), MCPClosedError) for call in done)
-    assert child_pids() == set()
+    assert child_pids() == []
 
 
 def test_a_forgotten_client_takes_its_server_with_it() -> None:
@@ -409,8 +405,8 @@ def test_a_script_that_forgets_to_close_leaves_no_server_behind(rudeness: dict[s
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert time.monotonic() - begun < 8
-    assert has_ended(int(run.stdout), SOON)
+    assert time.monotonic() - begun < 20
+    assert has_ended(int(run.stdout), PATIENCE)
 
 
 def test_a_killed_script_takes_its_server_with_it() -> None:

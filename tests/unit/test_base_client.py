@@ -28,7 +28,7 @@ from scenes import FAST, PINNED, Diary, Inbox, nobody_listening
 from timing import MS
 
 SLOW = 600.0
-QUICK = PATIENCE / 4
+QUICK = 0.8 * PATIENCE
 
 
 @pytest.fixture

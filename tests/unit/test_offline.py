@@ -10,6 +10,7 @@ import pytest
 
 from mcp_sync import Call, MCPCancelledError, MCPClient, MCPClosedError, OfflineResponse
 from mcp_sync.embedded import EmbeddedServer
+from scenes import lasting_port
 from timing import MS
 
 PATIENCE = 10_000 * MS
@@ -19,9 +20,7 @@ PATIENCE = 10_000 * MS
 @pytest.fixture
 def server() -> Iterator[EmbeddedServer]:
     """A server that has a port and is away."""
-    server = EmbeddedServer()
-    with server:
-        pass
+    server = EmbeddedServer(port=lasting_port())
     yield server
     server.stop()
 

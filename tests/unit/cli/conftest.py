@@ -10,6 +10,7 @@ import pytest
 from mcp_sync.cli import main
 from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.embedded.sample import SamplePaths, copy_sample
+from scenes import nobody_listening
 
 
 @attrs.frozen
@@ -56,7 +57,7 @@ def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture
-def dead_url() -> str:
-    """Where nobody listens: a server was there and is gone."""
-    with EmbeddedServer() as server:
-        return server.url
+def dead_url() -> Iterator[str]:
+    """Where nobody listens, and nobody will."""
+    with nobody_listening() as url:
+        yield url

@@ -60,5 +60,6 @@ def test_of_many_pulls_against_short_waits_none_is_lost() -> None:
         if bell.wait(Deadline(0.01 * MS)):
             rung += 1
             heard.release()
+            end = Deadline(BOUND)
     assert rung == rounds
     puller.join()

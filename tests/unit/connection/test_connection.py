@@ -29,7 +29,7 @@ from scenes import FAST, Diary, Inbox, in_threads, no_new_threads, nobody_listen
 from timing import MS
 
 SLOW = 600.0
-QUICK = PATIENCE / 4
+QUICK = 0.8 * PATIENCE
 """How long a thing may take on a busy machine that takes milliseconds."""
 
 
@@ -266,7 +266,7 @@ def test_close_announces_disconnected_once(board: Switchboard) -> None:
 def test_two_threads_may_close_at_once(client: MCPClient, line: Line) -> None:
     began = time.monotonic()
     in_threads([client.close] * 4)
-    assert time.monotonic() - began < QUICK
+    assert time.monotonic() - began < 1900 * MS  # close() gives threads that do not end 2 s
     line.wait_until_ended()
     assert line.close_code == 1000
 

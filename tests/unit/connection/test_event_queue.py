@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_sync.connection.event_queue import EventQueue, Job, News, Tally
-from mcp_sync.deadline import Deadline
 from mcp_sync.events import ConnectionEvent, NotificationEvent
 from mcp_sync.states import ConnectionState
 from timing import MS
@@ -73,10 +72,10 @@ def test_entries_that_are_added_while_the_lanes_are_looked_at_stay_in_order(
     bursts = 300
     seen: list[int] = []
     taken = threading.Semaphore(0)
-    deadline = Deadline(BOUND)
+    over = threading.Event()
 
     def consume() -> None:
-        while len(seen) < 3 * bursts and not deadline.is_over():
+        while not over.is_set():
             entry = queue.take()
             if entry is not None:
                 seen.append(number(queue, entry))
@@ -84,13 +83,16 @@ def test_entries_that_are_added_while_the_lanes_are_looked_at_stay_in_order(
 
     consumer = threading.Thread(target=consume)
     consumer.start()
-    for n in range(0, 3 * bursts, 3):
-        queue.add_job(print, (n,))
-        queue.add_event(event(n + 1), ())
-        queue.add_notification(notification(n + 2), ())
-        for _ in range(3):
-            assert taken.acquire(timeout=BOUND)
-    consumer.join(BOUND)
+    try:
+        for n in range(0, 3 * bursts, 3):
+            queue.add_job(print, (n,))
+            queue.add_event(event(n + 1), ())
+            queue.add_notification(notification(n + 2), ())
+            for _ in range(3):
+                assert taken.acquire(timeout=BOUND)
+    finally:
+        over.set()
+        consumer.join(BOUND)
     assert seen == list(range(3 * bursts))
 
 

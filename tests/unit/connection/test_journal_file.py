@@ -515,7 +515,9 @@ def test_reading_changes_nothing_also_after_a_kill(path: Path) -> None:
         "if os.fork() == 0:\n    os.kill(os.getppid(), 9)\n    os._exit(0)\n"
         "os.wait()\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=30)
+    command = [sys.executable, "-c", script, str(path)]
+    # Its output has an end when its child has, which holds the lock for as long.
+    subprocess.run(command, check=False, timeout=30, capture_output=True)
     before = contents(path.parent)
     assert [row.id for row in read_rows(str(path))] == [1, 2, 3]
     after = contents(path.parent)

@@ -38,6 +38,9 @@ from timing import MS
 SLOW = 600.0
 """A back-off that no test lives to see the end of."""
 
+AT_ONCE = 1900 * MS
+"""Before the two seconds are over that close() gives threads that do not end."""
+
 
 @contextlib.contextmanager
 def behind_a_proxy(board: Switchboard, **settings: Any) -> Iterator[tuple[MCPClient, FaultProxy]]:
@@ -660,7 +663,7 @@ def test_closing_during_the_back_off_takes_milliseconds() -> None:
         diary.wait_for("failed")
         began = time.monotonic()
         client.close()
-        assert time.monotonic() - began < PATIENCE / 10
+        assert time.monotonic() - began < AT_ONCE
         assert not [one for one in threading.enumerate() if one not in before]
 
 
@@ -674,7 +677,7 @@ def test_closing_during_a_dial_ends_it() -> None:
         peer.wait_for_connections(1)
         began = time.monotonic()
         client.close()
-        assert time.monotonic() - began < PATIENCE / 10
+        assert time.monotonic() - began < AT_ONCE
 
 
 def test_a_waiting_connect_meets_the_close() -> None:

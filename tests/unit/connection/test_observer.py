@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ def test_a_recent_loss_is_degraded(client: MCPClient, board: Switchboard, line: 
     health = client.health_check(PATIENCE)
     thread.join()
     assert health.status == "degraded"
-    assert any("the connection was lost 0 s ago" in reason for reason in health.reasons)
+    assert any(re.search(r"connection was lost \d+ s ago", reason) for reason in health.reasons)
 
 
 def test_many_failures_are_degraded(client: MCPClient, line: Line) -> None:

@@ -24,7 +24,7 @@ from mcp_sync.transports.stderr_pump import KEPT_CHARACTERS, LAST_WORDS_CHARACTE
 from timing import MS
 
 BOUND = 10_000 * MS
-SOON = 1000 * MS
+SOON = 4000 * MS
 LOGGER = "mcp_sync.stdio"
 
 Start = Callable[..., tuple[Child, io.FileIO, io.FileIO]]

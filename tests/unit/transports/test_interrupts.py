@@ -24,7 +24,7 @@ from mcp_sync.transports.websocket import WebSocketTransport
 from timing import MS
 
 BOUND = 10_000 * MS
-SOON = 1000 * MS
+SOON = 4000 * MS
 BIG = 12_000_000
 TEXT, PONG = 0x1, 0xA
 

@@ -25,7 +25,8 @@ from peers_stdio import has_ended, is_alive, stdio_command
 from timing import MS
 
 BOUND = 10_000 * MS
-SOON = 1000 * MS
+SOON = 1900 * MS
+"""Before the two seconds are over that a child has to end by itself."""
 AT_ONCE = 0.0
 BIG = 3_000_000
 
