@@ -118,7 +118,10 @@ class Sender:
             self._calls.cancel(call)
             raise
         else:
-            self._written(link, call, request_id)
+            if call.wants_answer:
+                self._written(link, call, request_id)
+            else:
+                self._notified(link, call)
             return True
         return False
 
@@ -138,7 +141,7 @@ class Sender:
                 calls.outbox.remove(call)
                 if calls.room_wanted:
                     gate.settled.notify_all()
-            if call.owner is Owner.WRITER and call.wants_answer and link.loss is None:
+            if call.owner is Owner.WRITER and link.loss is None:
                 call.owner = Owner.PENDING
                 if call.watched:
                     calls.expiry.watch(call)
@@ -146,6 +149,21 @@ class Sender:
             if call.owner is Owner.SETTLED and not calls.peer.was_withdrawn(call.request_id):
                 return
         self._written_too_late(link, call)
+
+    def _notified(self, link: Link, call: Call) -> None:
+        """Settle a notification, which nobody answers, when its last byte was written."""
+        gate, calls = self._gate, self._calls
+        with gate.lock:
+            gate.stats.call_sent()
+            link.messages_sent += 1
+            calls.outbox.discard(call)
+            is_wanted = call.owner is Owner.WRITER
+            if is_wanted:
+                call.owner = Owner.SETTLED
+            if calls.room_wanted:
+                gate.settled.notify_all()
+        if is_wanted:
+            call.conclude(None)
 
     @uninterrupted
     def _written_too_late(self, link: Link, call: Call) -> None:
@@ -156,8 +174,6 @@ class Sender:
                 # Answered before we came here, or withdrawn while it was being written.
                 if calls.peer.was_withdrawn(call.request_id):
                     decision.later(calls.tell_withdrawn, link, call)
-            elif not call.wants_answer:
-                calls.settle(call, None, decision)
             elif link.loss is not None and not calls.after_loss(call, link.loss, decision):
                 calls.requeue([call])
                 calls.adopt([call], decision)
