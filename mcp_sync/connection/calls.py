@@ -307,7 +307,8 @@ class Calls:
         """Fail every queued and unanswered call; how many were unsent. Holds the lock."""
         unsent = self.fail_queued(lambda call: self.kept(call, copy_of(error)), decision)
         asked, self.asked = self.asked, set()
-        for call in [*self._take_written(), *asked]:
+        asked_now = [call for call in asked if call.owner is Owner.ASKED]
+        for call in [*self._take_written(), *asked_now]:
             self.settle(call, copy_of(error), decision)
         return unsent
 

@@ -209,7 +209,7 @@ class ServerRequests:
             return encode_result(request.id, handler(request.params))
         except MCPResponseError as refusal:
             return encode_error(request.id, refusal.code, refusal.error_message, refusal.data)
-        except Exception:  # noqa: BLE001 - whatever the user's handler raised, the server must know
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever it raised, the server must know
             extra = {"method": request.method}
             _log.exception("the handler of %s failed", request.method, extra=extra)
             sentence = f"the client's handler of {request.method} failed"

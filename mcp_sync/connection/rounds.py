@@ -84,7 +84,6 @@ class Rounds:
         with self._gate.lock:
             if call.owner is not Owner.ASKED:
                 return
-            self._calls.asked.discard(call)
             call.owner = Owner.CALLER
             call.written_at = call.queued_at = call.request_id = None
         try:
@@ -92,6 +91,13 @@ class Rounds:
         except MCPError as error:
             # Whoever refused it has settled it, but for what was refused before it was looked at.
             self._calls.fail(call, error)
+        finally:
+            with self._gate.lock:
+                # Not before, or a drain would find nothing under way; by now it may be asked again.
+                if call.owner is not Owner.ASKED:
+                    self._calls.asked.discard(call)
+                if self._calls.room_wanted:
+                    self._gate.settled.notify_all()
 
     def _prepare(self, call: Call, wanted: InputRequired) -> None:
         call.rounds += 1
@@ -126,7 +132,7 @@ class Rounds:
         except MCPResponseError as refusal:
             sentence = f"the handler of {method} refused: {refusal.error_message}"
             raise MCPCancelledError(call.method, sentence) from refusal
-        except Exception as error:  # the user's handler may raise anything
+        except (Exception, SystemExit) as error:  # the user's handler may raise anything
             sentence = f"the handler of {method} raised {type(error).__name__}: {error}"
             raise MCPCancelledError(call.method, sentence) from error
         if not isinstance(answer, Mapping):

@@ -281,6 +281,26 @@ def test_a_handler_that_fails_ends_the_call(client: MCPClient, line: Line) -> No
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
+def test_a_call_that_is_asked_for_input_is_under_way_until_it_has_been_sent_again(
+    client: MCPClient, line: Line
+) -> None:
+    handle(client, "elicitation/create", Person())
+    rounds, calls = client._connection.receiver._rounds, client._connection.calls
+    send, seen = rounds._send, []
+
+    def look_and_send(call: Call) -> None:
+        seen.append(calls.is_idle())
+        send(call)
+
+    rounds._send = look_and_send
+    call = submit(client)
+    line.answer(line.request("tools/call"), asking(inputRequests={"login": LOGIN}))
+    line.answer(line.request("tools/call"), DONE)
+    assert call.result(PATIENCE) == DONE
+    assert seen == [False]
+    assert client.drain(PATIENCE)
+
+
 @pytest.mark.parametrize("wrong", [None, "text", {"x": object()}, {"x": float("nan")}])
 def test_a_handler_that_answers_no_json_ends_the_call(
     client: MCPClient, line: Line, wrong: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -191,6 +192,16 @@ def test_what_a_handler_raises_is_logged_and_not_told_to_the_server(
     assert "secret" not in json.dumps(message)
     assert "a secret of this machine" in caplog.text
     assert client.is_initialized()
+
+
+def test_a_handler_that_wants_to_exit_takes_no_thread_away(client: MCPClient, line: Line) -> None:
+    handle(client, "x/exit", lambda _: sys.exit(1))
+    handle(client, "x/echo", lambda params: params)
+    for number in range(10):
+        line.ask(number, "x/exit")
+        assert line.message()["error"]["code"] == -32603
+    line.ask(10, "x/echo", n=1)
+    assert line.message()["result"] == {"n": 1}
 
 
 def test_a_handler_may_call_the_server(client: MCPClient, line: Line) -> None:
