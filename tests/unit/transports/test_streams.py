@@ -208,7 +208,9 @@ def test_a_stream_may_be_shut_down_and_closed_twice(connect: Connect) -> None:
     with connect(hold) as end:
         end.stream.shutdown()
         end.stream.shutdown()
-        assert end.stream.receive(Deadline(BOUND)) == b""
+        # A peer of TLS that still had something to say is answered with a reset.
+        with contextlib.suppress(LinkDown):
+            assert end.stream.receive(Deadline(BOUND)) == b""
         with pytest.raises(LinkDown):
             end.stream.send(b"x")
         end.stream.close()
