@@ -137,13 +137,20 @@ def test_a_handler_gets_the_params_and_its_result_goes_back(client: MCPClient, l
 
 def test_a_request_that_gets_no_thread_harms_nothing_else(client: MCPClient, line: Line) -> None:
     handle(client, "x/echo", lambda params: {})
+    line_is_free = threading.Event()
+
+    def answer_ping() -> None:
+        assert line_is_free.wait(PATIENCE)
+        line.answer(line.request("ping"))
+
+    answering = threading.Thread(target=answer_ping)
+    answering.start()
     with no_new_threads():
         line.ask(1, "x/echo")
-        # Or the call could meet it on its way out, and would need a thread of its own.
         assert "error" in line.message()
-        call = client.submit("ping")
-        line.answer(line.request("ping"))
-        assert call.result(PATIENCE) == {}
+        line_is_free.set()
+        assert client.request("ping", timeout=PATIENCE) == {}
+    answering.join()
     line.ask(2, "x/echo")
     assert line.message()["result"] == {}
     assert client.get_connection_stats().losses.count == 0
