@@ -72,12 +72,13 @@ def run_uninterrupted(act: Callable[[], Outcome]) -> Outcome:
     interrupts: list[BaseException] = []
     try:
         start_worker(DECISION_THREAD, run)
-    except RuntimeError:  # No thread is to be had, as at the exit of the interpreter.
-        return act()
-    except BaseException as interrupt:  # whatever a signal handler may raise
-        if outcome.cancel():
-            raise  # It has not begun, and now never will.
-        interrupts.append(interrupt)
+    except BaseException as error:  # of the system, or whatever a signal handler may raise
+        if not outcome.cancel():
+            interrupts.append(error)  # It has begun all the same.
+        elif isinstance(error, RuntimeError):
+            return act()  # No thread is to be had, as at the exit of the interpreter.
+        else:
+            raise
     while not outcome.done():
         try:
             running.acquire()
