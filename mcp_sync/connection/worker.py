@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Final, TypeVar
 
 __all__ = ["DECISION_THREAD", "may_be_interrupted", "run_uninterrupted", "start_worker"]
@@ -55,35 +54,43 @@ def run_uninterrupted(act: Callable[[], Outcome]) -> Outcome:
     Raises:
         BaseException: what it raised; or, once it has come to its end, what interrupted the wait.
     """
-    outcome: Future[Outcome] = Future()
-    # A condition, which the future would wait on, an interrupt can leave without its lock.
-    running = threading.Lock()
+    # Bare locks and a list: an interrupt finds each of their operations done or not begun, where it
+    # could leave a condition, which a future has, with its lock taken.
+    claim, running = threading.Lock(), threading.Lock()
     running.acquire()
+    ended: list[tuple[Outcome | None, BaseException | None]] = []
 
     def run() -> None:
-        if not outcome.set_running_or_notify_cancel():
+        if not claim.acquire(False):
             return
         try:
-            outcome.set_result(act())
+            ended.append((act(), None))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            outcome.set_exception(error)
+            ended.append((None, error))
         running.release()
 
     interrupts: list[BaseException] = []
     try:
         start_worker(DECISION_THREAD, run)
     except BaseException as error:  # of the system, or whatever a signal handler may raise
-        if not outcome.cancel():
+        if not claim.acquire(False):
             interrupts.append(error)  # It has begun all the same.
         elif isinstance(error, RuntimeError):
             return act()  # No thread is to be had, as at the exit of the interpreter.
         else:
             raise
-    while not outcome.done():
+    while not ended:
         try:
             running.acquire()
         except BaseException as interrupt:  # noqa: BLE001 - raised again when the wait is over
             interrupts.append(interrupt)
     if interrupts:
         raise interrupts.pop(0)
-    return outcome.result()
+    outcome, failure = ended.pop()
+    if failure is None:
+        return outcome  # type: ignore[return-value]  # it is there where nothing failed
+    try:
+        raise failure
+    finally:
+        # Or it, by its traceback, and this frame would hold each other.
+        del failure
