@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -103,6 +105,15 @@ def until(condition: Callable[[], bool]) -> None:
         threading.Event().wait(1 * MS)  # so that those who are waited for get the processor
 
 
+def own_threads() -> list[str]:
+    """The names of the package's threads that run, in order.
+
+    One whose start was interrupted, in another test, never runs and stays in Python's list.
+    """
+    running = [one.name for one in threading.enumerate() if one.is_alive()]
+    return sorted(name for name in running if name.startswith("mcp-"))
+
+
 def wait_for_the_drainer() -> None:
     """Wait until nothing is drained any more: the last answer may come before its thread ends."""
     for thread in threading.enumerate():
@@ -161,6 +172,13 @@ def lasting_port() -> int:
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise RuntimeError("none of a hundred ports is free")
+
+
+def freeze(pid: int | None) -> None:
+    """Suspend a child process, and wait until all of it stands still."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)
 
 
 # What a peer's script says

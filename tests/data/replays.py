@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import socket
 
 from data.recording import Exchange
@@ -24,6 +22,7 @@ from data.stage import (
     watching,
 )
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
+from scenes import freeze
 
 
 def plain(stage: Stage, exchange: Exchange) -> list[str]:
@@ -285,9 +284,7 @@ def _killed_in_work(stage: Stage, exchange: Exchange) -> list[str]:
     with ServerProcess(working_directory=stage.root) as server, connect(server) as client:
         client.send(submission("big60.pdf", "x"))
         accepted = first(client)
-        assert server.pid is not None
-        os.kill(server.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, server.pid, os.WSTOPPED)
+        freeze(server.pid)
         client.send(exchange.requests[1])
         server.kill()
         return [accepted, first(client)]

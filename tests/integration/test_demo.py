@@ -15,6 +15,13 @@ from mcp_sync.deadline import Deadline
 from timing import MS
 
 DEMO = [sys.executable, "-m", "mcp_sync", "demo"]
+UNHURRIED = """
+import sys
+from mcp_sync.cli import demo, main
+demo._PROCESSING_DELAY = 2.0
+sys.exit(main(["demo"]))
+"""
+"""The same, with two seconds from the first submission to the end of the first server."""
 ENTRY = '{"at":"","digest":"","key":"queued-3","method":"submit_extraction","pid":1,"sequence":2}\n'
 
 
@@ -46,9 +53,9 @@ class Demo:
 
 
 @contextlib.contextmanager
-def playing(directory: Path) -> Iterator[Demo]:
+def playing(directory: Path, command: list[str] = DEMO) -> Iterator[Demo]:
     process = subprocess.Popen(
-        DEMO,
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -117,7 +124,7 @@ def test_the_demo_shows_each_thing_it_promises(played: Demo) -> None:
 
 
 def test_the_demo_fails_when_the_ledger_tells_of_a_second_execution(tmp_path: Path) -> None:
-    with playing(tmp_path) as demo:
+    with playing(tmp_path, [sys.executable, "-c", UNHURRIED]) as demo:
         demo.read_to("Accepted as session")
         # The server reads its ledger only when it starts: the second one will have this entry.
         (ledger,) = tmp_path.glob("*/ledger.ndjson")
@@ -134,7 +141,7 @@ def test_the_demo_fails_when_the_ledger_tells_of_a_second_execution(tmp_path: Pa
 
 
 def test_the_demo_fails_when_its_server_cannot_start_again(tmp_path: Path) -> None:
-    with playing(tmp_path) as demo:
+    with playing(tmp_path, [sys.executable, "-c", UNHURRIED]) as demo:
         demo.read_to("Accepted as session")
         (ledger,) = tmp_path.glob("*/ledger.ndjson")
         with ledger.open("a", encoding="utf-8") as file:

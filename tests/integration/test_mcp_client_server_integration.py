@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import threading
 from functools import partial
 from pathlib import Path
@@ -38,6 +36,7 @@ from scenes import (
     Inbox,
     answer,
     echo_all,
+    freeze,
     in_threads,
     lasting_port,
     ledger_file_keys,
@@ -219,8 +218,7 @@ def test_a_submission_under_a_kill_may_have_been_executed_and_is_not_repeated(
     with CompareblocksClient(process.url, **STUBBORN) as client:
         diary = Diary(client)
         submit(client, sample, "first")
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)  # it takes the request and answers no more
+        freeze(process.pid)  # it takes the request and answers no more
         params = {"pdf_path": sample.pdf.name, "variations": []}
         call = client.submit("submit_extraction", params)
         process.kill()
@@ -271,8 +269,7 @@ def test_a_read_survives_the_kill_by_being_sent_again(
     process: ServerProcess, sample: SamplePaths
 ) -> None:
     with CompareblocksClient(process.url, **STUBBORN) as client:
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)
+        freeze(process.pid)
         read = client.submit("get_status")
         process.kill()
         process.start()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import threading
 from functools import partial
 from pathlib import Path
@@ -48,8 +46,10 @@ from scenes import (
     PATIENCE,
     Diary,
     Inbox,
+    freeze,
     in_threads,
     ledger_keys,
+    own_threads,
     read_request,
     send,
     until_closed,
@@ -101,8 +101,7 @@ def test_fault_03_a_dead_server_is_never_called_healthy(process: ServerProcess) 
     with CompareblocksClient(process.url, reconnect_attempts=1000, **FAST) as client:
         diary = Diary(client)
         assert client.health_check().status == "healthy"
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)
+        freeze(process.pid)
         health = client.health_check(timeout=100 * MS)
         assert health.status == "unhealthy", "it is there and answers nothing"
         assert health.reasons
@@ -335,7 +334,7 @@ def test_fault_13_an_impossible_url_is_an_error_of_the_caller(
     with pytest.raises(MCPConfigurationError) as refused:
         client_type(url)
     assert refused.value.setting == "server_url"
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mcp-")]
+    assert own_threads() == []
 
 
 def test_fault_14_what_cannot_be_serialised_is_a_type_error(

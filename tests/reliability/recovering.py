@@ -17,7 +17,7 @@ from mcp_sync.testing import FaultProxy, RawPeer
 from mcp_sync.testing.peers import PeerConnection
 from reliability.clients import PATIENCE
 from reliability.silence import Waiter
-from scenes import Diary, Inbox, nobody_listening
+from scenes import Diary, Inbox, nobody_listening, own_threads
 from timing import MS
 
 __all__ = ["CLOSING", "close_times", "recovery_times"]
@@ -105,6 +105,5 @@ def _close(client: MCPClient) -> float:
     client.close()
     took = time.monotonic() - begun
     assert client.get_connection_state() == "disconnected"
-    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("mcp-")]
-    assert names == [], "close() left threads behind"
+    assert own_threads() == [], "close() left threads behind"
     return took

@@ -25,7 +25,16 @@ from mcp_sync.errors import (
 from mcp_sync.testing import FaultProxy, WebSocketConnection, WebSocketPeer
 from mcp_sync.transports.base import LinkDown
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing
-from scenes import FAST, Diary, Inbox, in_threads, no_new_threads, nobody_listening
+from scenes import (
+    FAST,
+    Diary,
+    Inbox,
+    in_threads,
+    no_new_threads,
+    nobody_listening,
+    own_threads,
+    until,
+)
 from timing import MS
 
 SLOW = 600.0
@@ -48,10 +57,6 @@ def client(board: Switchboard) -> Iterator[MCPClient]:
 @pytest.fixture
 def line(board: Switchboard, client: MCPClient) -> Line:
     return board.line()
-
-
-def own_threads() -> list[str]:
-    return sorted(one.name for one in threading.enumerate() if one.name.startswith("mcp-"))
 
 
 # Opening
@@ -299,10 +304,7 @@ def test_close_leaves_no_thread_behind(client: MCPClient, line: Line) -> None:
     line.message()
     assert {"mcp-reader", "mcp-heartbeat"} <= set(own_threads())
     client.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith("mcp-"):
-            thread.join(PATIENCE)
-    assert own_threads() == []
+    until(lambda: own_threads() == [])
 
 
 def test_events_are_delivered_before_the_close_returns(board: Switchboard) -> None:
