@@ -154,7 +154,7 @@ def _start(stage: _Stage) -> None:
 def _make_client(server: ServerProcess) -> CompareblocksClient:
     return CompareblocksClient(
         server.url,
-        reconnect_attempts=50,
+        reconnect_attempts=200,
         reconnect_delay=0.2,
         request_timeout=_TIME_LIMIT,
         max_reconnect_delay=0.5,
