@@ -93,8 +93,10 @@ class Calls:
         with gate.lock:
             # Noted before it is taken: an interrupt must not lose it on the way.
             link.concluding = call = self.peer.find(request_id)
+            # A signal handler that has struck between the two may have settled it.
+            if call is not None and self.peer.take(request_id) is None:
+                link.concluding = call = None
             if call is not None:
-                self.peer.take(request_id)
                 call.owner = Owner.SETTLED
                 if call.queued:
                     # An answer proves that the last byte was written, before its writer says so.
@@ -199,6 +201,8 @@ class Calls:
             call.request_id = None
             call.note("refused")
             self.requeue([call])
+            if self.room_wanted:
+                self._gate.settled.notify_all()
             self.adopt([call], decision)
             attend(decision)
             return True

@@ -46,12 +46,11 @@ class Bells:
 
     def ring(self) -> None:
         """Wake all threads that wait."""
-        while self._bells:
-            try:
-                bell = self._bells.pop()
-            except IndexError:  # somebody else has rung the last one
-                return
-            bell.release()
+        for bell in tuple(self._bells or ()):
+            # Rung first: who is interrupted between the two can ring again.
+            with contextlib.suppress(RuntimeError):  # somebody else has rung it
+                bell.release()
+            self.take_bell_down(bell)
 
 
 class CallCondition(OwnedLock, Bells):  # type: ignore[misc]  # final in typeshed alone

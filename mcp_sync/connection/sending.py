@@ -66,12 +66,12 @@ class Sender:
         Raises:
             MCPError: the call was refused; it is settled with the same kind of error.
         """
-        link = self._claim(call, may_block)
-        if link is not None:
-            self.write(link, call)
-            return
         try:
-            self._queue(call)
+            link = self._claim(call, may_block)
+            if link is not None:
+                self.write(link, call)
+            else:
+                self._queue(call)
         except MCPError:
             raise
         except BaseException:  # an interrupt of the caller, as in ``write``

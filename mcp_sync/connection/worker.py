@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Final, Generic, TypeVar
 
 __all__ = ["DECISION_THREAD", "may_be_interrupted", "run_uninterrupted", "start_worker"]
 
 DECISION_THREAD: Final = "mcp-decision"
 """The thread that decides in place of a main thread that may be interrupted."""
+
+_LOCKING: Final = frozenset({"logging", "threading", "concurrent.futures._base"})
+"""Modules whose locks a decision may want, because it logs and settles futures."""
 
 Outcome = TypeVar("Outcome")
 
@@ -35,11 +40,30 @@ def start_worker(name: str, target: Callable[[], object]) -> threading.Thread:
 
 
 def may_be_interrupted() -> bool:
-    """Whether a signal handler can raise in the middle of what this thread runs.
+    """Whether what this thread runs has to be kept from what signal handlers raise.
 
-    Python runs signal handlers on the main thread alone (``signal``, "Signals and threads").
+    Python runs them on the main thread alone (``signal``, "Signals and threads"). What such a
+    handler itself calls, where it has struck this library or ``logging``, is left where it is:
+    the locks that were held there are free for their owner alone, who could not wait for another
+    thread. And at the end of the interpreter new threads never begin.
     """
-    return threading.current_thread() is threading.main_thread()
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and not sys.is_finalizing() and not _has_struck_locks(sys._getframe(1))
+
+
+def _has_struck_locks(frame: FrameType | None) -> bool:
+    """Whether below this call of the library another one, or whoever takes locks, is under way."""
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    while frame is not None:
+        if _is_ours(frame) or frame.f_globals.get("__name__") in _LOCKING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("mcp_sync.")
 
 
 def run_uninterrupted(act: Callable[[], Outcome]) -> Outcome:
@@ -54,21 +78,36 @@ def run_uninterrupted(act: Callable[[], Outcome]) -> Outcome:
     Raises:
         BaseException: what it raised; or, once it has come to its end, what interrupted the wait.
     """
-    errand = _Errand(act)
+    errand, handled = _Errand(act), sys.exception()
     interrupts: list[BaseException] = []
     try:
         start_worker(DECISION_THREAD, errand.run)
-    except BaseException as error:  # of the system, or whatever a signal handler may raise
-        if not errand.claim():
-            interrupts.append(error)  # It has begun all the same.
-        elif isinstance(error, RuntimeError):
-            return act()  # No thread is to be had, as at the exit of the interpreter.
-        else:
-            raise
-    interrupts += errand.wait()
+    except BaseException as error:  # noqa: BLE001 - of the system, or of any signal handler
+        interrupt = _interrupt_in(error, handled)
+        if errand.claim():
+            if interrupt is None:
+                return act()
+            raise interrupt from None
+        interrupts.append(interrupt or error)  # It has begun all the same.
+    while not errand.has_ended:
+        try:
+            errand.wait()
+        except BaseException as interrupt:  # noqa: BLE001 - raised again when it has ended
+            interrupts.append(interrupt)
     if interrupts:
         raise interrupts.pop(0)
     return errand.outcome()
+
+
+def _interrupt_in(error: BaseException, handled: BaseException | None) -> BaseException | None:
+    """What a signal handler raised while a thread was started; None where there is none to be had.
+
+    An interrupt inside ``Thread.start()`` may come out as what its condition makes of it, a
+    RuntimeError like that of a system without threads.
+    """
+    if not isinstance(error, RuntimeError):
+        return error
+    return None if error.__context__ is handled else error.__context__
 
 
 class _Errand(Generic[Outcome]):
@@ -98,15 +137,15 @@ class _Errand(Generic[Outcome]):
             self._ended.append((None, error))
         self._running.release()
 
-    def wait(self) -> list[BaseException]:
-        """Wait until it has ended; what interrupted that."""
-        interrupts: list[BaseException] = []
-        while not self._ended:
-            try:
-                self._running.acquire()
-            except BaseException as interrupt:  # noqa: BLE001 - the caller raises it
-                interrupts.append(interrupt)
-        return interrupts
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has come to its end."""
+        return bool(self._ended)
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        if not self._ended:
+            self._running.acquire()
 
     def outcome(self) -> Outcome:
         """Return or raise, once, what it came to."""

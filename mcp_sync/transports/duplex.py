@@ -34,6 +34,8 @@ class StreamTransport(Transport):
         self._read_lock = threading.RLock()
         self._is_reading = False
         self._has_received = False
+        self._parsed_to = -1
+        """``bytes_received`` when the parser last had no whole message left."""
         self._lost: LinkDown | None = None
 
     @abc.abstractmethod
@@ -71,7 +73,9 @@ class StreamTransport(Transport):
         pipe, stream = self._pipe, self._stream
         is_over = self._lost is not None or pipe.aborted
         is_woken = pipe.woken or pipe.was_taken
-        return is_over or is_woken or self._has_bytes() or (stream is not None and stream.has_input)
+        # The parser asks for more only when all that it has is half a message.
+        has_whole = self.bytes_received != self._parsed_to and self._has_bytes()
+        return is_over or is_woken or has_whole or (stream is not None and stream.has_input)
 
     def await_input(self) -> None:
         """See ``Transport.await_input``."""
@@ -124,6 +128,7 @@ class StreamTransport(Transport):
         try:
             return self._next_message(deadline)
         except WaitOver:
+            self._parsed_to = self.bytes_received
             return None
         except EOFError as error:
             raise self._lose(self._ended()) from error

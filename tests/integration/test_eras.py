@@ -543,6 +543,25 @@ def test_a_request_whose_version_is_refused_and_listed_is_sent_once_more(
         assert dials(client) == (1, 0)
 
 
+def test_a_queue_is_drained_to_its_end_when_the_version_of_the_call_before_it_is_refused() -> None:
+    with (
+        Switchboard(modern) as board,
+        MCPClient(board.fresh_url(), **FAST, max_pending=1) as client,
+    ):
+        line = board.line()
+        calls = [client.submit("tools/call", {"n": number}) for number in range(3)]
+        seen = set()
+        for _ in range(2 * len(calls)):
+            request = line.request("tools/call")
+            number = request["params"]["n"]
+            if number in seen:
+                line.answer(request)
+            else:
+                seen.add(number)
+                line.refuse(request, -32022, supported=[MODERN], requested=MODERN)
+        assert [call.result(PATIENCE) for call in calls] == [{}] * 3
+
+
 def test_a_request_whose_version_is_refused_twice_has_failed(client: MCPClient, line: Line) -> None:
     call = client.submit("tools/call")
     for _ in range(2):

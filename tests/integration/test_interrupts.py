@@ -7,16 +7,19 @@ interpreter's lock, and so while the main thread waits for that.
 from __future__ import annotations
 
 import contextlib
+import logging
+import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from alarm import Alarm, ctrl_c
-from mcp_sync import MCPClient, MCPConnectionLost, MCPResponseError
+from mcp_sync import MCPClient, MCPClosedError, MCPConnectionLost, MCPResponseError
 from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer
 from scenes import FAST, PATIENCE
@@ -125,3 +128,49 @@ def test_interrupts_at_any_moment_harm_nobody_elses_calls_and_leave_the_client_u
         client.ping(timeout=PATIENCE)
         assert client.drain(PATIENCE)
         assert client.pending_requests() == []
+
+
+def test_a_signal_handler_may_close_the_client_while_a_log_handler_has_its_lock() -> None:
+    class Struck(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "strike":
+                signal.raise_signal(signal.SIGUSR1)
+
+    struck, logger = Struck(), logging.getLogger("mcp_sync")
+    level = logger.level
+    with EmbeddedServer() as server:
+        client = MCPClient(server.url, **FAST)
+        client.connect()
+        # Closing is logged, too, by way of the very handler that is in the middle of a record.
+        with contextlib.closing(Alarm(client.close)) as alarm:
+            logger.setLevel(logging.INFO)
+            logger.addHandler(struck)
+            try:
+                alarm.armed = True
+                logging.getLogger("mcp_sync.somewhere").info("strike")
+            finally:
+                logger.removeHandler(struck)
+                logger.setLevel(level)
+        assert client.get_connection_state() == "disconnected"
+
+
+def test_a_signal_handler_may_close_the_client_in_the_middle_of_its_call() -> None:
+    class Striking(Mapping[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            return {"x": 1}[key]
+
+        def __len__(self) -> int:
+            return 1
+
+        def __iter__(self) -> Iterator[str]:
+            signal.raise_signal(signal.SIGUSR1)
+            return iter(["x"])
+
+    with EmbeddedServer() as server:
+        client = MCPClient(server.url, **FAST)
+        client.connect()
+        with contextlib.closing(Alarm(client.close)) as alarm:
+            alarm.armed = True
+            with pytest.raises(MCPClosedError):
+                client.request("ping", Striking(), timeout=PATIENCE)
+        assert client.get_connection_state() == "disconnected"

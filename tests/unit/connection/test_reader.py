@@ -26,7 +26,7 @@ from mcp_sync.protocol.offer import Offer
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from mcp_sync.types.session import InitializeResult
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, nothing
-from scenes import PINNED, Diary, echo_all, no_new_threads, read_request, shake_hands
+from scenes import PINNED, Diary, echo_all, no_new_threads, read_request, shake_hands, until
 from timing import MS
 
 SUBSCRIBED = {"subscribed": True, "event_types": ["error"], "client_id": "client_1"}
@@ -99,6 +99,8 @@ def test_an_unanswered_handshake_ends_by_the_connect_timeout_and_is_a_failed_att
         client = MCPClient(board.url, 0, **PINNED)
         diary = Diary(client)
         assert client.connect(PATIENCE)
+        # Or the deadline of the dial would cover a handshake that follows at once.
+        until(lambda: client._connection.gate.link.reader_idles)
         client.configure(connect_timeout=300 * MS)
         client.submit("ping")
         began = time.monotonic()

@@ -308,6 +308,22 @@ def test_what_a_caller_received_and_left_goes_to_the_reader_thread_at_once(
         assert inbox.wait_for(lambda items, count=number + 1: len(items) == count)
 
 
+def test_half_a_message_has_the_reader_thread_wait_for_its_rest_and_not_look_again_and_again(
+    client: MCPClient, board: Switchboard
+) -> None:
+    line, inbox = board.line(), Inbox()
+    client.on_notification("*", inbox)
+    transport = link_of(client).transport
+    notice = json.dumps({"jsonrpc": "2.0", "method": "behind", "params": {}})
+    frame = encode_frame(TEXT, notice.encode())
+    before = transport.bytes_received
+    line.connection.send(frame[:-3])
+    until(lambda: transport.bytes_received == before + len(frame) - 3)
+    until(lambda: not transport.has_news and link_of(client).reader_idles)
+    line.connection.send(frame[-3:])
+    assert inbox.wait_for(lambda items: len(items) == 1)
+
+
 def test_waiting_for_a_call_that_is_queued_does_not_lead(
     client: MCPClient, board: Switchboard
 ) -> None:
