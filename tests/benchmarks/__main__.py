@@ -22,7 +22,7 @@ from .figures import measured, record, row
 from .fleet import Fleet
 from .parts import Part
 
-SOAK: Final = 200_000
+SOAK: Final = 1_000_000
 
 ROWS: Final[dict[str, Callable[[Fleet], list[Part]]]] = {
     "sequential": rows.sequential,

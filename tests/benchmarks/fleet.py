@@ -122,10 +122,10 @@ class Worker(_Process):
             raise WorkerError(answer["error"])
         return answer
 
-    def ask(self, what: str, **order: Any) -> dict[str, float]:
-        """Have a slice measured."""
+    def ask(self, what: str, *, seconds: float = ANSWER_SECONDS, **order: Any) -> dict[str, float]:
+        """Have a slice measured, which may take so many seconds."""
         self.write({"slice": what, **order})
-        return self.check(self.read())
+        return self.check(self.read(seconds))
 
 
 class Fleet:

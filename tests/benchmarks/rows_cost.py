@@ -26,6 +26,7 @@ __all__ = ["draining", "growth", "imports", "memory", "notifications", "start", 
 DRAINED: Final = 10_000
 TRACED: Final = 1000
 RUN_SECONDS: Final = 30.0
+SOAK_SECONDS: Final = 900.0
 
 
 def system_calls(fleet: Fleet) -> list[Part]:
@@ -95,7 +96,7 @@ def memory(fleet: Fleet, *, soak: int) -> list[Part]:
             worker.close()
     worker = fleet.fresh("ours")
     try:
-        left.append(worker.ask("soak", count=soak)["bytes"])
+        left.append(worker.ask("soak", count=soak, seconds=SOAK_SECONDS)["bytes"])
     finally:
         worker.close()
     return [
