@@ -1,4 +1,4 @@
-"""The servers of the scenarios, each with the sample in its working directory."""
+"""What scenarios begin with: servers with the sample, or a client and its line to a test."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from mcp_sync import MCPClient
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
 from mcp_sync.embedded.sample import SamplePaths, copy_sample
-from scenes import lasting_port
+from peers_mcp import Line, Switchboard, modern
+from scenes import FAST, lasting_port
 
 
 @pytest.fixture
@@ -38,3 +40,23 @@ def process(sample: SamplePaths, ledger: Path) -> Iterator[ServerProcess]:
         port=lasting_port(), working_directory=sample.pdf.parent, ledger_path=ledger
     ) as running:
         yield running
+
+
+@pytest.fixture
+def board() -> Iterator[Switchboard]:
+    """A server of the modern era, whose connections the test holds itself."""
+    with Switchboard(modern) as board:
+        yield board
+
+
+@pytest.fixture
+def client(board: Switchboard) -> Iterator[MCPClient]:
+    """A client of ``board`` that has learned nothing of its server before."""
+    with MCPClient(board.fresh_url(), **FAST) as client:
+        yield client
+
+
+@pytest.fixture
+def line(board: Switchboard, client: MCPClient) -> Line:
+    """The connection of ``client``, as the test holds it."""
+    return board.line()

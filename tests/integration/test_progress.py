@@ -26,17 +26,6 @@ def board(request: pytest.FixtureRequest) -> Iterator[Switchboard]:
         yield board
 
 
-@pytest.fixture
-def client(board: Switchboard) -> Iterator[MCPClient]:
-    with MCPClient(board.fresh_url(), **FAST) as client:
-        yield client
-
-
-@pytest.fixture
-def line(board: Switchboard, client: MCPClient) -> Line:
-    return board.line()
-
-
 class Told:
     """A handler of progress that keeps what it was told."""
 

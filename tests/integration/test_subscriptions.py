@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mcp_sync import EventSubscription, MaybeMissed, MCPClient, ResourceUpdated, ToolsChanged
 from mcp_sync.errors import MCPResponseError
-from peers_mcp import NEWEST, PATIENCE, Line, Switchboard, modern
-from scenes import ABSENCE, FAST, PINNED, in_threads
+from peers_mcp import NEWEST, PATIENCE, Line, Switchboard
+from scenes import ABSENCE, PINNED, in_threads
 from timing import MS
-
-
-@pytest.fixture
-def board() -> Iterator[Switchboard]:
-    with Switchboard(modern) as board:
-        yield board
-
-
-@pytest.fixture
-def client(board: Switchboard) -> Iterator[MCPClient]:
-    with MCPClient(board.fresh_url(), **FAST) as client:
-        yield client
-
-
-@pytest.fixture
-def line(board: Switchboard, client: MCPClient) -> Line:
-    return board.line()
 
 
 def accepted(client: MCPClient, line: Line) -> tuple[dict[str, Any], EventSubscription]:

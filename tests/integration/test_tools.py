@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,23 +15,6 @@ from mcp_sync.errors import MCPOfflineError, MCPProtocolError, MCPTimeoutError
 from peers_mcp import PATIENCE, Line, Switchboard, modern, nothing
 from scenes import FAST, Diary, in_threads, nobody_listening
 from timing import MS
-
-
-@pytest.fixture
-def board() -> Iterator[Switchboard]:
-    with Switchboard(modern) as board:
-        yield board
-
-
-@pytest.fixture
-def client(board: Switchboard) -> Iterator[MCPClient]:
-    with MCPClient(board.fresh_url(), **FAST) as client:
-        yield client
-
-
-@pytest.fixture
-def line(board: Switchboard, client: MCPClient) -> Line:
-    return board.line()
 
 
 def page(*tools: str | dict[str, Any], **members: Any) -> dict[str, Any]:
