@@ -333,7 +333,7 @@ def is_over(client: MCPClient, line: Line, person: Person) -> bool:
         line.answer(line.request("tools/call"), asking(inputRequests={"login": LOGIN}))
         line.answer(line.request("tools/call"), DONE)
         assert call.result(PATIENCE) == DONE
-    return line.is_quiet() and client._connection.calls.asked == set()
+    return line.is_quiet() and client.drain(PATIENCE)
 
 
 def test_a_call_that_waits_for_a_person_is_pending_and_says_so(

@@ -288,8 +288,8 @@ def never_read(client_type: type[MCPClient], request_timeout: float, size: int) 
     """
 
     def chatter(connection: WebSocketConnection) -> None:
-        shake_hands(connection)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):  # the client may close while it dials again
+            shake_hands(connection)
             while True:
                 send(connection, {"jsonrpc": "2.0", "method": "notifications/alive"})
                 threading.Event().wait(20 * MS)  # paces the fault
