@@ -24,7 +24,17 @@ from mcp_sync.errors import (
 )
 from mcp_sync.testing import WebSocketPeer, encode_frame
 from peers_mcp import PATIENCE, Line, Switchboard
-from scenes import FAST, PINNED, Inbox, answer, echo_all, in_threads, read_request, shake_hands
+from scenes import (
+    FAST,
+    PINNED,
+    Inbox,
+    answer,
+    echo_all,
+    in_threads,
+    read_request,
+    shake_hands,
+    until,
+)
 from timing import MS
 
 TEXT = 0x1
@@ -77,13 +87,6 @@ class Caller:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         return self.outcome
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Look again and again: nothing announces who reads."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
 
 
 def a_leader(client: MCPClient, line: Line) -> tuple[Caller, dict[str, Any]]:
