@@ -192,7 +192,10 @@ class Transport(abc.ABC):
 
     @abc.abstractmethod
     def wake(self) -> None:
-        """Make a blocked (or else the next) ``receive`` return None, even if a message waits."""
+        """Make a blocked (or else the next) ``receive`` return None, even if a message waits.
+
+        One that has just begun to wait may hear it some milliseconds later.
+        """
 
     @abc.abstractmethod
     def send_close(self, code: int, reason: str = "") -> bool:

@@ -33,6 +33,8 @@ class StreamTransport(Transport):
         # An RLock, because only its owner can release it: an interrupt cannot leak it.
         self._read_lock = threading.RLock()
         self._is_reading = False
+        self._is_in_doubt = False
+        """Whether an interrupt may have cost bytes; it is found out at once, or ends the link."""
         self._has_received = False
         self._parsed_to = -1
         """``bytes_received`` when the parser last had no whole message left."""
@@ -99,8 +101,9 @@ class StreamTransport(Transport):
                 self.messages_received += 1
             return text
         except BaseException as error:  # an interrupt may strike between a read and its commit
-            if mine and not isinstance(error, LinkDown):
-                self._retire_unless_waiting()
+            self._is_in_doubt = mine
+            if mine:
+                self._end_doubt(error)
             raise
         finally:
             # No call of our own in here: an interrupt at its first line would leak the lock.
@@ -111,14 +114,18 @@ class StreamTransport(Transport):
             except RuntimeError:
                 pass  # It was never taken.
 
-    def _retire_unless_waiting(self) -> None:
-        """After an interrupt: only inside poll is it certain that the parser lost nothing."""
-        if self._stream is not None and self._stream.waiting:
-            self._stream.waiting = False
-        else:
-            self.abort()
+    def _end_doubt(self, error: BaseException) -> None:
+        """After a receive that failed: only a wait that took nothing is sure to have lost none."""
+        if not isinstance(error, LinkDown):
+            if self._stream is not None and self._stream.has_taken_all():
+                self._stream.waiting = False
+            else:
+                self.abort()
+        self._is_in_doubt = False
 
     def _receive(self, deadline: Deadline | None) -> str | None:
+        if self._is_in_doubt:  # A second interrupt came before it was found out.
+            self.abort()
         if self._stream is None or self._lost is not None or self._pipe.aborted:
             raise self._down()
         if self._pipe.woken and self._pipe.take_wake():

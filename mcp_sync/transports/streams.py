@@ -1,15 +1,12 @@
-"""Open byte streams: what all have in common, plain TCP, and TLS on top of it.
+"""Open byte streams: what all have in common, and what those over a socket have.
 
-Descriptors do not block; waiting is always done in poll(2), outside any call into TLS. A stream
-knows bytes, deadlines and the self-pipe; nothing of frames or lines.
+A stream knows bytes, deadlines and the self-pipe; nothing of frames or lines.
 """
 
 from __future__ import annotations
 
 import abc
-import contextlib
 import socket
-import ssl
 import threading
 import time
 from typing import Protocol
@@ -18,14 +15,10 @@ from ..deadline import Deadline
 from .base import LinkDown
 from .dial import ABORTED, describe_os_error
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
-from .tls import TlsConnection
 
-__all__ = ["ByteStream", "Gauges", "SocketStream", "TcpStream", "TlsStream", "WaitOver"]
+__all__ = ["ByteStream", "Gauges", "SocketStream", "WaitOver"]
 
 RECEIVE_SIZE = 65_536
-RENEGOTIATION_SLICE_S = 0.02
-# A script that restores SIGPIPE's default must not die of a lost link.
-SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
 
 CLOSE_ABNORMAL = 1006
 
@@ -63,7 +56,7 @@ class ByteStream(abc.ABC):
 
     def __init__(self, input_fd: int, output_fd: int, pipe: SelfPipe, gauges: Gauges) -> None:
         self.waiting = False
-        """True only inside the receiver's poll, where an interrupt loses nothing."""
+        """True only while the receiver waits in the kernel."""
         self.input_fd = input_fd
         """What is received from."""
         self._pipe = pipe
@@ -82,6 +75,10 @@ class ByteStream(abc.ABC):
     def has_input(self) -> bool:
         """Whether ``receive`` has something without looking at the descriptor."""
         return False
+
+    def has_taken_all(self) -> bool:
+        """Whether an interrupt just now, in ``receive``, lost no byte; for its thread."""
+        return self.waiting
 
     def wait_idle(self) -> None:
         """Wait until the input is readable or the pipe is woken; takes nothing, for one thread."""
@@ -234,111 +231,3 @@ class SocketStream(ByteStream):
             return LinkDown(ABORTED)
         cause = describe_os_error(error) if isinstance(error, OSError) else "the TLS link is closed"
         return LinkDown(cause, CLOSE_ABNORMAL)
-
-
-class TcpStream(SocketStream):
-    """A plain TCP stream: poll first, then one recv(2)."""
-
-    def receive(self, deadline: Deadline | None) -> bytes:
-        """See ``ByteStream.receive``."""
-        while True:
-            self._wait_readable(deadline)
-            try:
-                data = self._sock.recv(RECEIVE_SIZE)
-            except (BlockingIOError, InterruptedError):
-                continue  # poll(2) may report readiness that is gone (its manual, BUGS).
-            except OSError as error:
-                raise self._broken(error) from error
-            self._note_received(len(data))
-            return data
-
-    def send(self, data: bytes | memoryview) -> int:
-        """See ``ByteStream.send``."""
-        try:
-            count = self._sock.send(data, SEND_FLAGS)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError as error:
-            raise self._broken(error) from error
-        self._note_sent(count)
-        return count
-
-
-class TlsStream(SocketStream):
-    """A TLS stream: what is decrypted already goes first, and poll comes before more input.
-
-    Args:
-        connection: its handshake done; the stream owns it.
-        pipe: the transport's self-pipe, open.
-        gauges: where progress is noted, in encrypted bytes.
-    """
-
-    def __init__(self, connection: TlsConnection, pipe: SelfPipe, gauges: Gauges) -> None:
-        super().__init__(connection.socket, pipe, gauges)
-        self._tls = connection
-        self._wants_reading = False
-        self._pipe_poll = make_poll()
-        self._pipe_poll.register(pipe.fileno(), POLLIN)
-        gauges.bytes_sent += connection.sent
-
-    @property
-    def engaged(self) -> bool:
-        """See ``ByteStream.engaged``."""
-        return self._tls.is_engaged
-
-    @property
-    def has_input(self) -> bool:
-        """See ``ByteStream.has_input``."""
-        return self._tls.has_input
-
-    def receive(self, deadline: Deadline | None) -> bytes:
-        """See ``ByteStream.receive``."""
-        try:
-            while (data := self._tls.read()) is None:
-                self._wait_readable(deadline)
-                with contextlib.suppress(BlockingIOError, InterruptedError):
-                    self._note_received(self._tls.fill())
-        except (OSError, ValueError) as error:
-            raise self._broken(error) from error
-        return data
-
-    def send(self, data: bytes | memoryview) -> int:
-        """See ``ByteStream.send``.
-
-        A record that TLS has made must go out before any other, so nothing is offered to TLS
-        while the kernel has no room at all.
-        """
-        if not self.engaged and not self._send_poll.poll(0):
-            return 0
-        before = self._tls.sent
-        self._wants_reading = False
-        try:
-            return self._tls.send(data)
-        except ssl.SSLWantWriteError:
-            return 0
-        except ssl.SSLWantReadError:
-            self._wants_reading = True
-            return 0
-        except (OSError, ValueError) as error:
-            raise self._broken(error) from error
-        finally:
-            if self._tls.sent > before:
-                self._note_sent(self._tls.sent - before)
-
-    def end_output(self) -> None:
-        """Send close_notify and our FIN."""
-        with contextlib.suppress(OSError):  # Then the receiver meets it.
-            self._tls.send_close_notify()
-        super().end_output()
-
-    def wait_writable(self, deadline: Deadline) -> bool:
-        """See ``ByteStream.wait_writable``."""
-        if not self._wants_reading:
-            return super().wait_writable(deadline)
-        # Only the receiver can end a renegotiation, and nothing tells when it has.
-        remaining = deadline.remaining()
-        limit = (
-            RENEGOTIATION_SLICE_S if remaining is None else min(remaining, RENEGOTIATION_SLICE_S)
-        )
-        self._pipe_poll.poll(poll_timeout(limit))
-        return not deadline.is_over()

@@ -33,8 +33,10 @@ from .framing import (
     parse_close,
 )
 from .proxy import find_proxy, open_tunnel
-from .streams import CLOSE_ABNORMAL, ByteStream, TcpStream, TlsStream
+from .streams import CLOSE_ABNORMAL, ByteStream
+from .tcp_stream import TcpStream
 from .tls import TlsConnection
+from .tls_stream import TlsStream
 from .upgrade import Upgraded, upgrade
 
 __all__ = ["WebSocketSettings", "WebSocketTransport"]

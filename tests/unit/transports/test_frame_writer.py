@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
+from buffers import SMALL_BUFFER, fill
 from mcp_sync.deadline import Deadline
 from mcp_sync.testing import Frame, WebSocketConnection
 from mcp_sync.transports.base import LinkDown, WriteTimeout
 from mcp_sync.transports.frame_writer import FrameWriter
-from mcp_sync.transports.readiness import POLLOUT, SelfPipe, make_poll
-from mcp_sync.transports.streams import TcpStream
+from mcp_sync.transports.readiness import SelfPipe
+from mcp_sync.transports.tcp_stream import TcpStream
 from mcp_sync.transports.writer import MAX_POSTED, MAX_POSTED_BYTES
 from timing import MS
 
 BOUND = 10_000 * MS
-SMALL_BUFFER = 8192
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 
@@ -58,17 +58,7 @@ class Line:
 
     def fill(self) -> None:
         """Fill the buffers of both ends with bytes that are not the writer's."""
-        poll = make_poll()
-        poll.register(self.raw.fileno(), POLLOUT)
-        is_full = False
-        while not is_full:
-            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    self._filler += self.raw.send(bytes(1000))
-            # With less room still, what the peer's kernel takes a little later leaves none here.
-            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-            is_full = not poll.poll(100 * MS * 1000)
+        self._filler += fill(self.raw)
 
     def make_room(self) -> None:
         """Read away what ``fill`` has written."""

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,6 +108,21 @@ def test_an_interrupt_while_a_frame_is_taken_apart_retires_the_link(open_link: M
             transport.receive(Deadline(BOUND))
         with pytest.raises(LinkDown, match="aborted"):
             transport.send("x", Deadline(BOUND))
+
+
+def test_a_second_interrupt_before_it_is_known_what_the_first_one_cost_retires_the_link(
+    open_link: Make, alarm: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with WebSocketPeer(hold) as peer:
+        transport = open_link(peer.url)
+        assert transport._stream is not None
+        strike = partial(signal.raise_signal, signal.SIGINT)
+        monkeypatch.setattr(transport._stream, "has_taken_all", strike)
+        with pytest.raises(KeyboardInterrupt):
+            alarm.when(lambda: waits_for_input(transport))
+            transport.receive(Deadline(BOUND))
+        with pytest.raises(LinkDown, match="aborted"):
+            transport.receive(Deadline(BOUND))
 
 
 def test_an_interrupt_in_the_middle_of_a_message_ends_the_link(

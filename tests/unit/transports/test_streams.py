@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
+from buffers import SMALL_BUFFER, fill
 from mcp_sync.deadline import Deadline
 from mcp_sync.testing import PeerConnection, RawPeer
 from mcp_sync.transports.base import LinkDown, WriteTimeout
 from mcp_sync.transports.frame_writer import FrameWriter
-from mcp_sync.transports.readiness import POLLOUT, SelfPipe, make_poll
-from mcp_sync.transports.streams import ByteStream, TcpStream, TlsStream, WaitOver
+from mcp_sync.transports.readiness import SelfPipe
+from mcp_sync.transports.streams import ByteStream, WaitOver
+from mcp_sync.transports.tcp_stream import TcpStream
 from mcp_sync.transports.tls import TlsConnection
+from mcp_sync.transports.tls_stream import TlsStream
 from timing import MS
 
 BOUND = 10_000 * MS
-SMALL_BUFFER = 8192
 
 
 class Gauges:
@@ -42,13 +44,14 @@ class End:
         self.gauges = Gauges()
         self.stream: ByteStream
         if context is None:
+            self.raw.setblocking(False)
             self.stream = TcpStream(self.raw, self.pipe, self.gauges)
         else:
             connection = TlsConnection(self.raw, context, "127.0.0.1")
             # On a blocking socket the handshake needs nobody to wait for it.
             connection.do_handshake()
+            self.raw.setblocking(False)
             self.stream = TlsStream(connection, self.pipe, self.gauges)
-        self.raw.setblocking(False)
 
     def close(self) -> None:
         self.stream.close()
@@ -56,17 +59,7 @@ class End:
 
     def fill(self) -> None:
         """Leave the kernel no room, behind the stream's back."""
-        poll = make_poll()
-        poll.register(self.raw.fileno(), POLLOUT)
-        is_full = False
-        while not is_full:
-            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    self.raw.send(bytes(1000))
-            # With less room still, what the peer's kernel takes a little later leaves none here.
-            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-            is_full = not poll.poll(100 * MS * 1000)
+        fill(self.raw)
 
 
 Connect = Callable[..., contextlib.AbstractContextManager[End]]

@@ -1,0 +1,120 @@
+"""Plain TCP as a byte stream, which waits in recv(2) before it waits in poll(2).
+
+Where Linux lets it, a wait begins in recv(2) itself and goes on in poll(2) after a moment. An
+answer that comes soon then costs one system call, and one change of the interpreter's lock, less.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from typing import Final
+
+from ..deadline import Deadline
+from .readiness import SelfPipe
+from .streams import RECEIVE_SIZE, Gauges, SocketStream
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+__all__ = ["TcpStream"]
+
+_LINGER: Final = struct.pack("@ll", 0, 1)
+"""How long a recv(2) waits, as a ``struct timeval``: the kernel makes one tick of its clock of it,
+which is 1 to 10 ms, and up to two with the one under way. Python begins a recv(2) anew when a
+signal interrupts it (PEP 475); of one tick nothing is left for that once it has passed, so signals
+cannot keep it, however fast they come."""
+
+_LINGER_LIMIT_S: Final = 0.05
+"""A deadline that is nearer than this is left to poll(2), which keeps it exactly."""
+
+_BYTES_RECEIVED: Final = 128
+"""Where ``struct tcp_info`` has ``tcpi_bytes_received``, 8 bytes (linux/tcp.h, since 4.1)."""
+
+# A script that restores SIGPIPE's default must not die of a lost link.
+_SEND_FLAGS: Final = getattr(socket, "MSG_NOSIGNAL", 0) | getattr(socket, "MSG_DONTWAIT", 0)
+
+
+class TcpStream(SocketStream):
+    """A plain TCP stream. One thread receives, one sends; ``shutdown`` is anyone's.
+
+    Args:
+        sock: connected, non-blocking; the stream owns it.
+        pipe: the transport's self-pipe, open. A wake is heard once recv(2) waits no more.
+        gauges: where progress is noted.
+    """
+
+    def __init__(self, sock: socket.socket, pipe: SelfPipe, gauges: Gauges) -> None:
+        super().__init__(sock, pipe, gauges)
+        self._can_linger = _let_recv_wait(sock)
+        self._taken_before = _count_taken(sock) - gauges.bytes_received if self._can_linger else 0
+
+    def receive(self, deadline: Deadline | None) -> bytes:
+        """See ``ByteStream.receive``."""
+        remaining = None if deadline is None else deadline.remaining()
+        data = None
+        if self._can_linger and (remaining is None or remaining > _LINGER_LIMIT_S):
+            # Not ended before poll begins to wait: up to there nothing is taken.
+            self.waiting = True
+            data = self._take()
+        while data is None:
+            self._wait_readable(deadline)
+            data = self._take()
+        self.waiting = False
+        self._note_received(len(data))
+        return data
+
+    def _take(self) -> bytes | None:
+        """Take what is there; None where that is nothing."""
+        try:
+            return self._sock.recv(RECEIVE_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None  # Also where poll(2) reported a readiness that is gone (its manual, BUGS).
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def has_taken_all(self) -> bool:
+        """See ``ByteStream.has_taken_all``."""
+        if not (self.waiting and self._can_linger):
+            return self.waiting
+        try:
+            counted = self._taken_before + self._gauges.bytes_received
+            return _count_taken(self._sock) == counted
+        except OSError:
+            return False  # The link is lost already.
+
+    def send(self, data: bytes | memoryview) -> int:
+        """See ``ByteStream.send``."""
+        try:
+            count = self._sock.send(data, _SEND_FLAGS)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise self._broken(error) from error
+        self._note_sent(count)
+        return count
+
+
+def _let_recv_wait(sock: socket.socket) -> bool:
+    """Have recv(2), and nothing else, wait for a moment; whether that is possible here."""
+    if sys.platform != "linux":
+        return False
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LINGER)
+        if _count_taken(sock) < 0:
+            return False
+    except (OSError, struct.error):
+        return False  # An old kernel, or one that only looks like Linux.
+    sock.setblocking(True)
+    return True
+
+
+def _count_taken(sock: socket.socket) -> int:
+    """The bytes that the kernel has given out to readers of a socket, by its own count."""
+    # In this order: what comes in between makes the count too high, which is the safe side.
+    unread = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
+    (received,) = struct.unpack_from("=Q", info, _BYTES_RECEIVED)
+    return int(received) - int.from_bytes(unread, sys.byteorder)

@@ -1,0 +1,122 @@
+"""Receiving that waits in recv(2) first: within its bounds, whatever signals come, without loss."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from alarm import Alarm
+from buffers import fill
+from mcp_sync.deadline import Deadline
+from mcp_sync.transports.readiness import SelfPipe
+from mcp_sync.transports.streams import WaitOver
+from mcp_sync.transports.tcp_stream import TcpStream
+from timing import MS
+
+BOUND = 10_000 * MS
+
+STORM = """
+import os, signal
+parent = os.getppid()
+while os.getppid() == parent:
+    os.kill(parent, signal.SIGUSR1)
+"""
+
+
+class Line:
+    """A stream and the other end of its connection."""
+
+    last_inbound = last_outbound = 0.0
+    bytes_received = bytes_sent = 0
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.raw = socket.create_connection(listener.getsockname())
+            self.peer, _ = listener.accept()
+        self.raw.setblocking(False)
+        self.pipe = SelfPipe()
+        self.pipe.open()
+        self.stream = TcpStream(self.raw, self.pipe, self)
+
+    def close(self) -> None:
+        self.stream.close()
+        self.peer.close()
+        self.pipe.close()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    with contextlib.closing(Line()) as made:
+        yield made
+
+
+def test_linux_lets_a_receiver_wait_in_recv(line: Line) -> None:
+    assert line.stream._can_linger == (sys.platform == "linux")
+
+
+def test_what_comes_while_it_waits_is_received_and_counted(line: Line) -> None:
+    for _ in range(20):
+        threading.Timer(2 * MS, line.peer.send, [b"answer"]).start()
+        assert line.stream.receive(Deadline(BOUND)) == b"answer"
+    assert line.bytes_received == 20 * len(b"answer")
+    assert not line.stream.waiting
+
+
+@pytest.mark.parametrize("patience", [1 * MS, 20 * MS, 200 * MS])
+def test_a_deadline_ends_the_wait(line: Line, patience: float) -> None:
+    deadline = Deadline(patience)
+    with pytest.raises(WaitOver):
+        line.stream.receive(deadline)
+    assert deadline.is_over()
+
+
+def test_a_wake_and_an_abort_end_a_wait_that_has_no_deadline(line: Line) -> None:
+    for end in (line.pipe.wake, line.stream.shutdown):
+        threading.Timer(2 * MS, end).start()
+        if end == line.stream.shutdown:
+            assert line.stream.receive(None) == b""
+        else:
+            with pytest.raises(WaitOver):
+                line.stream.receive(None)
+
+
+def test_signals_that_come_without_a_pause_do_not_keep_a_wait(line: Line) -> None:
+    struck: list[int] = []
+    with contextlib.closing(Alarm(lambda: None)):  # It puts back what handles the signal.
+        signal.signal(signal.SIGUSR1, lambda number, _: struck.append(number))
+        storm = subprocess.Popen([sys.executable, "-S", "-c", STORM])
+        try:
+            while not struck:
+                threading.Event().wait(1 * MS)
+            for _ in range(3):
+                with pytest.raises(WaitOver):
+                    line.stream.receive(Deadline(200 * MS))
+        finally:
+            storm.kill()
+            storm.wait()
+    assert len(struck) > 100
+
+
+def test_bytes_that_an_interrupt_took_away_are_noticed(line: Line) -> None:
+    line.peer.send(b"abc")
+    assert line.stream.receive(Deadline(BOUND)) == b"abc"
+    line.stream.waiting = True  # As an interrupt in recv(2) leaves it.
+    assert line.stream.has_taken_all()
+    line.peer.send(b"def")
+    assert line.raw.recv(3, socket.MSG_PEEK)
+    assert line.stream.has_taken_all()
+    if line.stream._can_linger:
+        assert line.raw.recv(1) == b"d"
+        assert not line.stream.has_taken_all()
+
+
+def test_sending_never_waits(line: Line) -> None:
+    fill(line.raw)
+    assert line.stream.send(b"x") == 0
