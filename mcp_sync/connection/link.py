@@ -106,7 +106,8 @@ class Link:
         self.leader: Call | None = None
         """The call whose waiting caller has the read turn; None while the reader has it."""
         self.led_at = 0.0
-        """``time.monotonic`` of the last time a waiting caller gave the read turn back."""
+        """``time.monotonic`` when a waiting caller last gave the read turn back; zero once the
+        reader thread has read since."""
         self.reader_idles = False
         """Whether the reader thread waits for input, and leaves the link to callers meanwhile."""
         self.stir = threading.Event()

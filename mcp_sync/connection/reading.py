@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
 
 from ..deadline import Deadline
 from ..transports.base import LinkDown
@@ -16,12 +15,10 @@ from .call import Call, Owner
 from .calls import Calls
 from .gate import Gate
 from .link import Link
+from .lookout import LOOKOUT, QUIET_SECONDS, TICK_SECONDS
 from .receiving import Receiver
 
 __all__ = ["Reading"]
-
-_ASIDE_SECONDS: Final = 0.008
-"""How long the reader thread leaves the link to callers after one of them has read it."""
 
 
 class Reading:
@@ -157,16 +154,20 @@ class Reading:
         """
         patience = None
         if self._lead_allowed:
-            if time.monotonic() - link.led_at < _ASIDE_SECONDS:
-                link.stir.wait(_ASIDE_SECONDS)
-                return
+            if time.monotonic() - link.led_at < QUIET_SECONDS:
+                LOOKOUT.stand_aside(link)
+            led_at = link.led_at
             self._idle(link)
-            # A caller may have received meanwhile what has come.
-            patience = Deadline(_ASIDE_SECONDS)
+            if link.led_at != led_at:
+                return  # What has come was a caller's, who has read it.
+            # Or one is about to.
+            patience = Deadline(TICK_SECONDS)
         if link.read_turn.take():
+            # From here on this thread sees each message at once, until a caller reads again.
+            link.led_at = 0.0
             self._read_one(link, patience)
         else:
-            link.stir.wait(_ASIDE_SECONDS)
+            link.stir.wait(TICK_SECONDS)
 
     def _idle(self, link: Link) -> None:
         """Wait for input without the read turn, so that a caller can have it at once."""

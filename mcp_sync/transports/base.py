@@ -160,6 +160,11 @@ class Transport(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def input_fd(self) -> int:
+        """The descriptor that is readable when something has come; -1 before ``open``."""
+
+    @property
+    @abc.abstractmethod
     def has_news(self) -> bool:
         """Whether ``await_input`` would return at once without more input.
 

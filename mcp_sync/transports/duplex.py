@@ -70,6 +70,11 @@ class StreamTransport(Transport):
         return data
 
     @property
+    def input_fd(self) -> int:
+        """See ``Transport.input_fd``."""
+        return -1 if self._stream is None else self._stream.input_fd
+
+    @property
     def has_news(self) -> bool:
         """See ``Transport.has_news``."""
         pipe, stream = self._pipe, self._stream

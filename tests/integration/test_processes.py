@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mcp_sync import CompareblocksClient, MCPClient, MCPClosedError
+from mcp_sync.connection.lookout import LOOKOUT
 from mcp_sync.deadline import Deadline
 from mcp_sync.embedded import EmbeddedServer, ServerProcess
 from mcp_sync.process_hooks import track
@@ -70,6 +71,18 @@ def test_a_parents_call_fails_in_the_child_and_goes_on_in_the_parent() -> None:
             in_a_child(act)
         assert call.result(PATIENCE)["content"][0]["text"] == "parent's"
         assert len(server.ledger) == 1
+
+
+def test_a_child_does_not_wait_for_reader_threads_that_it_has_not(server: ServerProcess) -> None:
+    with MCPClient(server.url, **FAST) as client:
+        while not LOOKOUT._aside:
+            assert client.request("ping", timeout=PATIENCE) == {}
+
+        def act() -> None:
+            assert not LOOKOUT._aside
+            assert LOOKOUT._on_duty is None
+
+        in_a_child(act)
 
 
 def test_a_call_withdrawn_in_the_middle_of_its_write_keeps_no_client_from_being_fresh(
