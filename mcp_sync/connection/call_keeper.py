@@ -6,6 +6,7 @@ How a link comes to be is left to ``connection``, of which this is a part.
 from __future__ import annotations
 
 import abc
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -28,6 +29,8 @@ from .sending import Sender
 from .why import no_link, reason_of
 
 __all__ = ["CallKeeper"]
+
+_log: Final = logging.getLogger("mcp_sync.connection")
 
 _SETTLE_SECONDS: Final = 5.0
 
@@ -146,7 +149,8 @@ class CallKeeper(abc.ABC):
     def _settle(self, call: Call) -> Any:
         deadline = call.deadline or Deadline(None)
         wait = self.wait if self.requests.threads else self._reading.wait
-        wait(call, deadline.half())
+        # Half-time is told on the level INFO, and computed where somebody listens to that.
+        wait(call, deadline.half() if _log.isEnabledFor(logging.INFO) else deadline)
         if not call.done():
             self.calls.tell_half_time(call)
             self._await_end(call)

@@ -54,7 +54,7 @@ class Reading:
             link = call.link
             if link is None or not self._lead(link, call, deadline):
                 self._follow(call, deadline)
-            if deadline.is_over():
+            if call.done() or deadline.is_over():
                 return
 
     def _could_lead(self, link: Link | None, call: Call) -> bool:
@@ -102,7 +102,7 @@ class Reading:
                 if text is not None:
                     self._receiver.accept(link, text)
                     text = None
-                if deadline.is_over():
+                if call.owner is Owner.SETTLED or deadline.is_over():
                     return
         except LinkDown as down:
             self._report_down(link, down)

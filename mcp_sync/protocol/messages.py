@@ -69,6 +69,8 @@ def _make_encode() -> Callable[[Any], str]:
 
 _encode: Final = _make_encode()
 
+_new_tuple: Final = tuple.__new__
+
 _scan: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -397,4 +399,5 @@ def _classify_response(raw: dict[str, Any], request_id: RequestId | None) -> Mes
         return Broken(request_id, "the result is not an object")
     if request_id is None:
         return Broken(None, "the answer has a null id")
-    return Response(request_id, result)
+    # Every call comes here: past the function that makes a tuple with names.
+    return _new_tuple(Response, (request_id, result))

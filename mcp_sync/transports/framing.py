@@ -83,12 +83,8 @@ class Fragments:
         self._parts: list[bytes] = []
         self._size = 0
         self._count = 0
-        self._is_open = False
-
-    @property
-    def is_open(self) -> bool:
+        self.is_open = False
         """Whether a message was begun and not ended."""
-        return self._is_open
 
     def check_header(self, opcode: int, length: int) -> None:
         """Check a data frame's header before its payload is read.
@@ -99,7 +95,7 @@ class Fragments:
         """
         if opcode == BINARY:
             raise ProtocolFault(UNSUPPORTED_DATA, "the peer sent binary data; MCP is text")
-        if (opcode == CONTINUATION) != self._is_open:
+        if (opcode == CONTINUATION) != self.is_open:
             raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a continuation out of order")
         size = self._size + length
         if size > self.limit:
@@ -117,17 +113,17 @@ class Fragments:
 
     def add(self, payload: bytes, is_last: bool) -> bytes | None:
         """Add a data frame; return the whole message when this was its last frame."""
-        if is_last and not self._is_open:
+        if is_last and not self.is_open:
             return payload
         if payload:
             self._parts.append(payload)
             self._size += len(payload)
         self._count += 1
-        self._is_open = True
+        self.is_open = True
         if not is_last:
             return None
         whole = b"".join(self._parts)
-        self._parts, self._size, self._count, self._is_open = [], 0, 0, False
+        self._parts, self._size, self._count, self.is_open = [], 0, 0, False
         return whole
 
 

@@ -54,26 +54,23 @@ class TcpStream(SocketStream):
     def receive(self, deadline: Deadline | None) -> bytes:
         """See ``ByteStream.receive``."""
         remaining = None if deadline is None else deadline.remaining()
-        data = None
         if self._can_linger and (remaining is None or remaining > _LINGER_LIMIT_S):
             # Not ended before poll begins to wait: up to there nothing is taken.
             self.waiting = True
-            data = self._take()
-        while data is None:
+        else:
             self._wait_readable(deadline)
-            data = self._take()
+        data = None
+        while data is None:
+            try:
+                data = self._sock.recv(RECEIVE_SIZE)
+            except (BlockingIOError, InterruptedError):
+                # The moment is over; or a readiness was gone (poll(2), BUGS).
+                self._wait_readable(deadline)
+            except OSError as error:
+                raise self._broken(error) from error
         self.waiting = False
         self._note_received(len(data))
         return data
-
-    def _take(self) -> bytes | None:
-        """Take what is there; None where that is nothing."""
-        try:
-            return self._sock.recv(RECEIVE_SIZE)
-        except (BlockingIOError, InterruptedError):
-            return None  # Also where poll(2) reported a readiness that is gone (its manual, BUGS).
-        except OSError as error:
-            raise self._broken(error) from error
 
     def has_taken_all(self) -> bool:
         """See ``ByteStream.has_taken_all``."""
