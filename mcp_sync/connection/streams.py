@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
-import attrs
-
 from ..deadline import Deadline
 from ..errors import (
     MCPClosedError,
@@ -85,12 +83,14 @@ class Listener(Protocol):
         """The same in a forked child: no lock of the parent's may be taken."""
 
 
-@attrs.define(eq=False)
 class _Stream:
     """A stream on one link, from the request on."""
 
-    listener: Listener
-    is_acknowledged: bool = False
+    __slots__ = ("is_acknowledged", "listener")
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.is_acknowledged = False
 
 
 class Streams:

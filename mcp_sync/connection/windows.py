@@ -10,8 +10,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Final
 
-import attrs
-
 __all__ = ["OutcomeWindow", "RateWindow", "count_capped", "percentile"]
 
 DISTINCT_KEYS: Final = 100
@@ -38,11 +36,13 @@ def count_capped(counts: Counter[str], key: str, times: int = 1) -> None:
     counts[key if key in counts or len(counts) < DISTINCT_KEYS else OTHER] += times
 
 
-@attrs.define
 class _Bucket:
-    number: int
-    answered: int = 0
-    errors: Counter[str] = attrs.field(factory=Counter)
+    __slots__ = ("answered", "errors", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.answered = 0
+        self.errors: Counter[str] = Counter()
 
 
 class OutcomeWindow:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Generator, Mapping
-from typing import Any, Final
-
-import attrs
+from typing import Any, Final, NamedTuple
 
 from ..errors import MCPMessageTooLarge, MCPResponseError
 from ..types.session import InitializeResult
@@ -46,8 +44,7 @@ INTERNAL_ERROR: Final = -32603
 """The error code for a fault of whoever was asked (JSON-RPC 2.0, section 5.1)."""
 
 
-@attrs.frozen
-class HandshakeStep:
+class HandshakeStep(NamedTuple):
     """One message of a handshake: a request whose answer is wanted, or a notification.
 
     Args:
@@ -67,8 +64,7 @@ class HandshakeStep:
     fallback: Dialect | None = None
 
 
-@attrs.frozen
-class Session:
+class Session(NamedTuple):
     """What a handshake agreed on, and the dialect to speak from then on.
 
     Args:

@@ -131,7 +131,7 @@ class NegotiatingDialect(McpDialect):
             raise MCPConnectionRejected(
                 f"the server refused both server/discover and initialize ({error}); {WAY_OUT}"
             ) from error
-        return attrs.evolve(session, is_verdict=True)
+        return session._replace(is_verdict=True)
 
     def _legacy_or_probe(self, offer: Offer) -> Handshake:
         """``initialize`` first, because this server seems to speak that era."""
@@ -139,7 +139,7 @@ class NegotiatingDialect(McpDialect):
             session = yield from initialize(offer, McpDialect())
         except MCPResponseError as error:
             raise LinkSpent(NegotiatingDialect(), f"initialize was refused: {error}") from error
-        return attrs.evolve(session, is_verdict=not self.is_guess)
+        return session._replace(is_verdict=not self.is_guess)
 
     def _modern_or_rejected(
         self, offer: Offer, version: str = LATEST_MODERN_VERSION, *, may_retry: bool = True

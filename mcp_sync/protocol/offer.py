@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import attrs
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 __all__ = ["Offer"]
 
 
-@attrs.frozen(kw_only=True)
-class Offer:
+class Offer(NamedTuple):
     """A client's declaration. Frozen, so safe to share between threads.
 
     Args:
@@ -22,8 +20,8 @@ class Offer:
             the handshake era and means none in the modern one.
     """
 
-    client_info: Mapping[str, Any] = attrs.field(hash=False)
-    capabilities: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    client_info: Mapping[str, Any]
+    capabilities: Mapping[str, Any] = MappingProxyType({})
     log_level: str | None = None
 
     def handshake_capabilities(self) -> dict[str, Any]:

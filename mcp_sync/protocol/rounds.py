@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-import attrs
+from typing import Any, Final, NamedTuple
 
 from ..errors import MCPProtocolError
 from .messages import encode_params, join_params
@@ -23,8 +21,7 @@ def is_complete(result: Mapping[str, Any]) -> bool:
     return bool(result.get("resultType", "complete") == "complete")
 
 
-@attrs.frozen
-class InputRequired:
+class InputRequired(NamedTuple):
     """What a server asks for before it goes on with a request.
 
     Args:

@@ -30,8 +30,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-
-import attrs
+from typing import NamedTuple
 
 from ..deadline import Deadline
 
@@ -78,8 +77,7 @@ class WriteTimeout(Exception):
     """The deadline of ``send`` was over before the first byte was taken; the link lives."""
 
 
-@attrs.frozen(kw_only=True)
-class LinkInfo:
+class LinkInfo(NamedTuple):
     """What is known of an open link."""
 
     peer_address: str | None = None

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
-import attrs
 import websocket
 
 __all__ = [
@@ -63,8 +63,7 @@ class ProtocolFault(Exception):
         self.size = size
 
 
-@attrs.frozen
-class CloseFrame:
+class CloseFrame(NamedTuple):
     """What a peer's close frame says."""
 
     code: int

@@ -7,9 +7,8 @@ the library. Every refusal becomes an error of ours that says whether it is for 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import attrs
 import websocket
 
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError, shorten
@@ -35,12 +34,11 @@ CLIENT_ERRORS = range(400, 500)
 _TRANSIENT_4XX = frozenset({408, 425, 429})
 
 
-@attrs.frozen
-class Upgraded:
+class Upgraded(NamedTuple):
     """What a granted upgrade leaves: the subprotocol, and bytes that came after the head."""
 
     subprotocol: str | None
-    rest: bytes = attrs.field(repr=False)
+    rest: bytes
 
 
 class _UpgradeSocket:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
 import pytest
 
 from mcp_sync.errors import (
@@ -47,7 +46,7 @@ PROBE = HandshakeStep(
     share=0.5,
     fallback=GUESSED_AS_LEGACY,
 )
-ASKED_FOR_GOOD = attrs.evolve(PROBE, share=1.0, fallback=None)
+ASKED_FOR_GOOD = PROBE._replace(share=1.0, fallback=None)
 INITIALIZE = HandshakeStep(
     "initialize",
     {
@@ -56,7 +55,7 @@ INITIALIZE = HandshakeStep(
         "clientInfo": {"name": "probe", "version": "0"},
     },
 )
-INITIALIZE_AFTER_PROBE = attrs.evolve(INITIALIZE, fallback=GUESSED_AS_LEGACY)
+INITIALIZE_AFTER_PROBE = INITIALIZE._replace(fallback=GUESSED_AS_LEGACY)
 INITIALIZED = HandshakeStep("notifications/initialized", {}, wants_answer=False)
 
 DISCOVERED: dict[str, Any] = {
