@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import attrs
@@ -16,7 +15,6 @@ import attrs
 from . import config_validators as valid
 from ._version import __version__
 from .command import name_of
-from .config_sources import find_profile, read_environment, read_profile
 from .config_validators import check_client_info
 from .errors import MCPConfigurationError
 from .types.versions import AUTO
@@ -240,6 +238,11 @@ class ClientConfig:
     @staticmethod
     def read_env(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read what ``from_env`` reads, as settings by name; what nothing names is not in it."""
+        from .config_sources import (  # noqa: PLC0415 - most clients have arguments alone
+            find_profile,
+            read_environment,
+        )
+
         variables = os.environ if environ is None else environ
         kinds = {field.name: str(field.type) for field in attrs.fields(ClientConfig)}
         profile = find_profile(variables)
@@ -270,7 +273,9 @@ class ClientConfig:
     @staticmethod
     def read_profile(path: str | os.PathLike[str], name: str) -> dict[str, Any]:
         """Read what ``from_profile`` reads, as settings by name; no defaults are in it."""
-        settings = read_profile(Path(path), name)
+        from .config_sources import read_profile  # noqa: PLC0415 - as above
+
+        settings = read_profile(path, name)
         _refuse_unknown(settings, f"profile {name}")
         return settings
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -143,7 +144,7 @@ def find_profile(variables: Mapping[str, str]) -> tuple[Path, str] | None:
     return None
 
 
-def read_profile(path: Path, name: str) -> dict[str, Any]:
+def read_profile(path: str | os.PathLike[str], name: str) -> dict[str, Any]:
     """Read the table ``[profiles.NAME]`` of a TOML file.
 
     Args:
@@ -159,7 +160,7 @@ def read_profile(path: Path, name: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - most clients have no profiles
 
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             document = tomllib.load(file)
     except OSError as error:
         rule = f"cannot be read: {error.strerror}"
