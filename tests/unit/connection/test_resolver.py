@@ -31,9 +31,14 @@ def test_the_worker_is_gone_when_the_answer_is_there() -> None:
     assert not [one for one in threading.enumerate() if one.name == "mcp-resolver"]
 
 
-def test_an_impossible_name_is_an_error_and_not_a_wait() -> None:
+@pytest.mark.parametrize(
+    "name", ["x" * 64 + ".localhost", "a..localhost", "a." + "x" * 64, "ä" * 64]
+)
+def test_an_impossible_name_is_an_error_and_not_a_wait(name: str) -> None:
+    with pytest.raises(UnicodeError):
+        name.encode("idna")
     with pytest.raises(OSError, match="not a host name"):
-        resolve("x" * 64 + ".localhost", 8765, Deadline(BOUND))
+        resolve(name, 8765, Deadline(BOUND))
 
 
 def test_a_name_that_does_not_resolve_is_the_systems_error() -> None:
