@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from .events import (
         EVENT_NAMES,
         ConnectionEvent,
-        NotificationEvent,
-        Progress,
         ProgressHandler,
     )
     from .features.answering import (
@@ -130,6 +128,10 @@ if TYPE_CHECKING:
         JournalSettings,
     )
     from .types.logging import LOG_LEVELS, LogHandler, LogLevel, LogMessage
+    from .types.notifications import (
+        NotificationEvent,
+        Progress,
+    )
     from .types.prompts import (
         GetPromptResult,
         Prompt,
@@ -312,8 +314,6 @@ _ROOM_OF: Final = {
     "MCPToolError": "errors",
     "ConnectionEvent": "events",
     "EVENT_NAMES": "events",
-    "NotificationEvent": "events",
-    "Progress": "events",
     "ProgressHandler": "events",
     "ElicitationHandler": "features.answering",
     "RootsHandler": "features.answering",
@@ -370,6 +370,8 @@ _ROOM_OF: Final = {
     "LOG_LEVELS": "types.logging",
     "LogLevel": "types.logging",
     "LogMessage": "types.logging",
+    "NotificationEvent": "types.notifications",
+    "Progress": "types.notifications",
     "GetPromptResult": "types.prompts",
     "Prompt": "types.prompts",
     "PromptArgument": "types.prompts",

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from ..deadline import Deadline
 from ..errors import MCPCancelledError, MCPError
-from ..events import Progress, ProgressHandler
 from ..protocol.messages import RequestId
 from .condition import CallCondition
 
 if TYPE_CHECKING:
+    from ..events import ProgressHandler
+    from ..types.notifications import Progress
     from .journal_rows import Entry
     from .link import Link
 

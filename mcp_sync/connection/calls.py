@@ -23,7 +23,6 @@ from ..errors import (
     MCPTimeoutError,
     copy_of,
 )
-from ..events import Progress
 from ..protocol.messages import RequestId, encode_notification, encode_params
 from ..protocol.peer import Peer
 from ..states import ConnectionState
@@ -36,6 +35,7 @@ from .outbox import Outbox
 from .why import reason_of
 
 if TYPE_CHECKING:
+    from ..types.notifications import Progress
     from .journal import Journal
 
 __all__ = ["Calls", "is_about_its_size"]

@@ -16,7 +16,6 @@ from ..events import (
     EVENT_NAMES,
     ConnectionEvent,
     EventHandler,
-    NotificationEvent,
     NotificationHandler,
 )
 from ..states import ConnectionState
@@ -27,6 +26,8 @@ from .worker import start_worker
 
 if TYPE_CHECKING:
     import asyncio
+
+    from ..types.notifications import NotificationEvent
 
 __all__ = ["EVENTS_QUEUE_LIMIT", "EVENTS_THREAD", "NOTIFICATION_PREFIX", "Dispatcher"]
 

@@ -13,10 +13,13 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..events import ConnectionEvent, NotificationEvent
 from .handlers import Registration
+
+if TYPE_CHECKING:
+    from ..events import ConnectionEvent
+    from ..types.notifications import NotificationEvent
 
 __all__ = ["EventQueue", "Job", "News", "Tally"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import MCPConnectionLost, MCPError, MCPProtocolError, shorten
-from ..events import NotificationEvent, Progress
 from ..protocol.dialect import INTERNAL_ERROR
 from ..protocol.messages import (
     BadRequest,
@@ -24,6 +24,7 @@ from ..protocol.messages import (
     encode_result,
 )
 from ..protocol.rounds import INPUT_REQUIRED, is_complete
+from ..transports.late_import import importing
 from .call import Call
 from .calls import Calls
 from .gate import Decision, Gate
@@ -31,6 +32,9 @@ from .link import Link
 from .log_facts import GuardedLog
 from .requests import ServerRequests
 from .rounds import Rounds
+
+if TYPE_CHECKING:
+    from ..types.notifications import NotificationEvent, Progress
 
 __all__ = ["Receiver", "Tap"]
 
@@ -40,6 +44,14 @@ Tap = Callable[[Link, Mapping[str, Any]], None]
 _log: Final = GuardedLog(logging.getLogger("mcp_sync.connection"))
 
 _TOO_MANY: Final = "too many requests wait for this client's handlers; ask again later"
+
+
+@functools.cache
+def _kinds() -> tuple[type[NotificationEvent], type[Progress]]:
+    """What a server tells unasked: loaded with the first of it, since many tell nothing."""
+    with importing:
+        from ..types.notifications import NotificationEvent, Progress  # noqa: PLC0415 - see above
+    return NotificationEvent, Progress
 
 
 class Receiver:
@@ -178,12 +190,14 @@ class Receiver:
                 self._requests.withdraw(link.generation, request_id)
         dispatcher = self._gate.dispatcher
         if dispatcher.wants_notification(method):
-            event = NotificationEvent(method=method, params=params, timestamp=time.time())
+            kind, _ = _kinds()
+            event = kind(method=method, params=params, timestamp=time.time())
             dispatcher.notify(event, key)
             dispatcher.kick()
 
     def _progressed(self, token: object, params: Mapping[str, Any]) -> None:
-        progress = Progress.from_wire(params)
+        _, kind = _kinds()
+        progress = kind.from_wire(params)
         call = None if progress is None else self._calls.progressed(token, progress)
         if call is not None and call.expects_report():
             self._gate.dispatcher.post(call.report_progress)

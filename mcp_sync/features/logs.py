@@ -10,11 +10,11 @@ from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
 from ..deadline import Deadline
 from ..errors import MCPProtocolError
-from ..events import NotificationEvent
 from .feature import McpFeature
 
 if TYPE_CHECKING:
     from ..types.logging import LogHandler, LogLevel
+    from ..types.notifications import NotificationEvent
 
 __all__ = ["Logs"]
 

@@ -15,10 +15,9 @@ from mcp_sync.events import (
     EVENT_NAMES,
     ConnectionEvent,
     EventName,
-    NotificationEvent,
-    Progress,
 )
 from mcp_sync.states import ConnectionState
+from mcp_sync.types.notifications import NotificationEvent, Progress
 
 FAILED = ConnectionEvent(
     name="failed",

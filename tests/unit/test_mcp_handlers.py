@@ -16,8 +16,9 @@ import pytest
 
 from mcp_sync.connection.dispatcher import EVENTS_THREAD, Dispatcher
 from mcp_sync.deadline import Deadline
-from mcp_sync.events import EVENT_NAMES, ConnectionEvent, NotificationEvent
+from mcp_sync.events import EVENT_NAMES, ConnectionEvent
 from mcp_sync.states import ConnectionState
+from mcp_sync.types.notifications import NotificationEvent
 from timing import MS
 
 BOUND = 5000 * MS

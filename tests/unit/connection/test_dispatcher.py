@@ -17,8 +17,9 @@ import pytest
 from mcp_sync.connection.dispatcher import EVENTS_THREAD, Dispatcher
 from mcp_sync.connection.event_queue import EventQueue, News
 from mcp_sync.deadline import Deadline
-from mcp_sync.events import ConnectionEvent, NotificationEvent
+from mcp_sync.events import ConnectionEvent
 from mcp_sync.states import ConnectionState
+from mcp_sync.types.notifications import NotificationEvent
 from timing import MS
 
 BOUND = 5000 * MS

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_sync.connection.event_queue import EventQueue, Job, News, Tally
-from mcp_sync.events import ConnectionEvent, NotificationEvent
+from mcp_sync.events import ConnectionEvent
 from mcp_sync.states import ConnectionState
+from mcp_sync.types.notifications import NotificationEvent
 from timing import MS
 
 BOUND = 5000 * MS

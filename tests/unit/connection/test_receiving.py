@@ -12,8 +12,8 @@ import pytest
 from calls_made import ReaderOnlyClient
 from mcp_sync import CompareblocksClient, MCPClient
 from mcp_sync.errors import MCPConnectionLost, MCPProtocolError, MCPResponseError
-from mcp_sync.events import NotificationEvent
 from mcp_sync.testing import WebSocketConnection, WebSocketPeer
+from mcp_sync.types.notifications import NotificationEvent
 from peers_mcp import NEWEST, PATIENCE, Line, Switchboard
 from scenes import FAST, Inbox, answer, in_threads, read_request, send, shake_hands
 from timing import MS
