@@ -87,6 +87,9 @@ if TYPE_CHECKING:
     from .states import (
         ConnectionState,
     )
+    from .types.client_description import (
+        ClientDescription,
+    )
     from .types.compareblocks import (
         ExtractionResults,
         SessionStatus,
@@ -156,7 +159,6 @@ if TYPE_CHECKING:
         SamplingResult,
     )
     from .types.session import (
-        ClientDescription,
         InitializeResult,
         ServerInfo,
     )
@@ -346,6 +348,7 @@ _ROOM_OF: Final = {
     "SystemStatus": "types.compareblocks",
     "UpdateEvent": "types.compareblocks",
     "Variation": "types.compareblocks",
+    "ClientDescription": "types.client_description",
     "Completion": "types.completion",
     "PromptReference": "types.completion",
     "ResourceReference": "types.completion",
@@ -385,7 +388,6 @@ _ROOM_OF: Final = {
     "SamplingMessage": "types.sampling",
     "SamplingRequest": "types.sampling",
     "SamplingResult": "types.sampling",
-    "ClientDescription": "types.session",
     "InitializeResult": "types.session",
     "ServerInfo": "types.session",
     "ConnectionStatistics": "types.statistics",

@@ -26,9 +26,10 @@ from .protocol.dialect import Dialect
 from .states import ConnectionState
 from .transports.base import Transport
 from .transports.late_import import importing
-from .types.session import ClientDescription, InitializeResult
+from .types.session import InitializeResult
 
 if TYPE_CHECKING:
+    from .types.client_description import ClientDescription
     from .types.health import Health
     from .types.statistics import ConnectionStatistics
 
@@ -321,6 +322,10 @@ class BaseClient(CallSource, EventSource):
 
     def get_client_info(self) -> ClientDescription:
         """Who this client is and whom it talks to."""
+        from .types.client_description import (  # noqa: PLC0415 - seldom wanted
+            ClientDescription,
+        )
+
         connection = self._connection
         info = connection.restorations.client_info(connection.gate)
         result = connection.session_result()

@@ -12,9 +12,9 @@ from ..connection.connection import Connection
 from ..connection.link import Link
 from ..deadline import Deadline
 from ..errors import MCPResponseError
-from .paging import Fetch, pages, whole_list
 
 if TYPE_CHECKING:
+    from .paging import Fetch
     from .result_cache import ResultCache
 
 __all__ = ["McpFeature"]
@@ -120,6 +120,8 @@ class McpFeature(BaseClient):
 
     def _pages(self, method: str, key: str, timeout: Timeout) -> Iterator[list[Mapping[str, Any]]]:
         """The pages of a list, each asked for when it is wanted, each with the whole timeout."""
+        from .paging import pages
+
         seconds = self._seconds(timeout)
         fetch = self._fetch(method, lambda: Deadline(seconds), refresh=False)
         return pages(fetch, key, method, empty_cursor_ends=self._is_handshake_era)
@@ -128,6 +130,8 @@ class McpFeature(BaseClient):
         self, method: str, key: str, deadline: Deadline, *, refresh: bool
     ) -> list[Mapping[str, Any]]:
         """All entries of a list, within one deadline."""
+        from .paging import whole_list
+
         fetch = self._fetch(method, lambda: deadline, refresh)
         return whole_list(fetch, key, method, empty_cursor_ends=self._is_handshake_era)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..client_calls import UNSET, Timeout
 from ..deadline import Deadline
-from ..types.listing import Listing
 from .feature import McpFeature
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ class Prompts(McpFeature):
             MCPProtocolError: the list does not end, or cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.listing import Listing
         from ..types.prompts import Prompt
 
         deadline = Deadline(self._seconds(timeout))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..client_calls import UNSET, Timeout
 from ..deadline import Deadline
-from ..types.listing import Listing
 from .feature import McpFeature
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ class Resources(McpFeature):
             MCPProtocolError: the list does not end, or cannot be read.
             MCPError: as for ``request``.
         """
+        from ..types.listing import Listing
         from ..types.resources import Resource
 
         deadline = Deadline(self._seconds(timeout))
@@ -59,6 +59,7 @@ class Resources(McpFeature):
         Returns:
             The templates, in the server's order.
         """
+        from ..types.listing import Listing
         from ..types.resources import ResourceTemplate
 
         method = "resources/templates/list"

@@ -13,7 +13,6 @@ from ..connection.connection import Connection
 from ..deadline import Deadline
 from ..events import ProgressHandler
 from ..offline import OfflineResponse
-from ..types.listing import Listing
 from .feature import McpFeature
 from .tool_book import ToolBook
 from .tool_names import NamesOfTools
@@ -71,6 +70,7 @@ class Tools(McpFeature):
         return self._list(Deadline(self._seconds(timeout)), refresh=refresh)
 
     def _list(self, deadline: Deadline, *, refresh: bool = False) -> list[Tool]:
+        from ..types.listing import Listing
         from ..types.tools import Tool
 
         changes = self._book.changes

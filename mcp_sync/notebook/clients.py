@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..types.client_description import ClientDescription
 from ..types.health import Health
-from ..types.session import ClientDescription
 from ..types.statistics import ConnectionStatistics
 from .parts import (
     card,

@@ -9,7 +9,7 @@ import attrs
 
 from .display import Displayed
 
-__all__ = ["ClientDescription", "InitializeResult", "ServerInfo"]
+__all__ = ["InitializeResult", "ServerInfo"]
 
 
 @attrs.frozen(repr=False)
@@ -75,26 +75,3 @@ class InitializeResult(Displayed):
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-@attrs.frozen(kw_only=True, repr=False)
-class ClientDescription(Displayed):
-    """Who this client is and whom it talks to.
-
-    Args:
-        name: the name it gives in the handshake.
-        version: the version it gives in the handshake.
-        dialect: "mcp" or "compareblocks".
-        server_url: where the server is, without user, password and query.
-        protocol_version: the version agreed on; None before a handshake.
-        server: who the server is; None before a handshake.
-        capabilities: what the server can do; empty before a handshake.
-    """
-
-    name: str
-    version: str
-    dialect: str
-    server_url: str
-    protocol_version: str | None = None
-    server: ServerInfo | None = None
-    capabilities: Mapping[str, Any] = attrs.field(factory=dict, hash=False)

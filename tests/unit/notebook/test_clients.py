@@ -11,7 +11,8 @@ from mcp_sync import Health, MCPClient
 from mcp_sync.notebook.clients import client_html, receipt_html
 from mcp_sync.states import ConnectionState
 from mcp_sync.testing import WebSocketPeer
-from mcp_sync.types.session import ClientDescription, ServerInfo
+from mcp_sync.types.client_description import ClientDescription
+from mcp_sync.types.session import ServerInfo
 from mcp_sync.types.statistics import (
     CallStatistics,
     ConnectionStatistics,

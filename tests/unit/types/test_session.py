@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 import pytest
 
-from mcp_sync.types.session import ClientDescription, InitializeResult, ServerInfo
+from mcp_sync.types.client_description import ClientDescription
+from mcp_sync.types.session import InitializeResult, ServerInfo
 from recorded import exchanges
 
 WHOLE: dict[str, Any] = {
