@@ -98,7 +98,10 @@ MCPResponseError thrown in, and returns the session; or raises LinkSpent."""
 
 
 class Dialect(abc.ABC):
-    """How one kind of server talks. Stateless, so safe to share between threads."""
+    """How one kind of server talks. Never changed once made, so safe to share between threads.
+
+    Two of one kind that were made of the same are equal.
+    """
 
     name: str
     handshake_required: bool = True
@@ -114,6 +117,18 @@ class Dialect(abc.ABC):
 
     is_modern: bool = False
     """Whether it has no sessions: every request declares what it needs (MCP 2026-07-28)."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        made_of = ", ".join(
+            f"{name}={value!r}" for name, value in vars(self).items() if name[0] != "_"
+        )
+        return f"{type(self).__name__}({made_of})"
 
     @abc.abstractmethod
     def handshake(self, offer: Offer) -> Handshake:

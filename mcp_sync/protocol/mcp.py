@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-import attrs
+from typing import Any, Final, Self
 
 from ..errors import MCPConnectionRejected, MCPResponseError
 from ..types.session import InitializeResult
@@ -64,7 +62,6 @@ _REPEATABLE: Final = frozenset(
 )
 
 
-@attrs.frozen
 class McpDialect(Dialect):
     """How a standard MCP server of the handshake era talks. Stateless, safe for any thread.
 
@@ -73,10 +70,16 @@ class McpDialect(Dialect):
         is_pinned: whether the user wants this version and no other.
     """
 
-    version: str = LATEST_HANDSHAKE_VERSION
-    is_pinned: bool = False
     name = "mcp"
     health_probe: tuple[str, Mapping[str, Any]] | None = ("ping", {})
+
+    def __init__(self, version: str = LATEST_HANDSHAKE_VERSION, *, is_pinned: bool = False) -> None:
+        self.version = version
+        self.is_pinned = is_pinned
+
+    def speaking(self, version: str) -> Self:
+        """The same dialect once the version is agreed on."""
+        return type(self)(version, is_pinned=self.is_pinned)
 
     def handshake(self, offer: Offer) -> Handshake:
         """Initialize and confirm (MCP 2025-11-25, lifecycle).
@@ -157,8 +160,7 @@ def initialize(
             f"the server speaks protocol version {result.protocol_version!r}; {WAY_OUT}"
         )
     yield HandshakeStep("notifications/initialized", {}, wants_answer=False)
-    spoken_dialect = attrs.evolve(dialect, version=result.protocol_version)
-    return Session(result, spoken_dialect)
+    return Session(result, dialect.speaking(result.protocol_version))
 
 
 def _ask(offer: Offer, version: str, fallback: Dialect | None) -> HandshakeStep:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
 from .dialect import Dialect, with_meta
 from .mcp import UNSUPPORTED_VERSION, McpDialect, supported_by
 from .messages import ErrorResponse, Request, RequestId, encode_params, encode_request
@@ -46,36 +44,26 @@ def _members(values: Mapping[str, Any]) -> str:
     return encode_params(values)[1:-1]
 
 
-@attrs.frozen
 class ModernDialect(McpDialect):
     """How a standard MCP server of the modern era talks. Stateless, safe for any thread.
 
     Args:
+        version: what each request names.
         offer: what each request declares.
     """
-
-    offer: Offer = attrs.field(kw_only=True)
-    _stamp: str = attrs.field(init=False, repr=False, eq=False)
-    _level: str = attrs.field(init=False, repr=False, eq=False)
-    _alone: str = attrs.field(init=False, repr=False, eq=False)
-    """The end of params whose ``_meta`` has nothing of the caller's."""
 
     is_modern = True
     # There is no ping; this is the cheapest request that every server must answer.
     health_probe: tuple[str, Mapping[str, Any]] | None = ("server/discover", {})
 
-    @_stamp.default
-    def _encode_stamp(self) -> str:
-        return _members(stamp(self.version, self.offer))
-
-    @_level.default
-    def _encode_level(self) -> str:
-        level = self.offer.log_level
-        return "" if level is None else "," + _members({LOG_LEVEL_KEY: level})
-
-    @_alone.default
-    def _encode_alone(self) -> str:
-        return f'"_meta":{{{self._stamp}{self._level}}}}}'
+    def __init__(self, version: str, *, offer: Offer) -> None:
+        super().__init__(version)
+        self.offer = offer
+        self._stamp = _members(stamp(version, offer))
+        level = offer.log_level
+        self._level = "" if level is None else "," + _members({LOG_LEVEL_KEY: level})
+        self._alone = f'"_meta":{{{self._stamp}{self._level}}}}}'
+        """The end of params whose ``_meta`` has nothing of the caller's."""
 
     def encode_request(self, request_id: RequestId, method: str, params: str, meta: str) -> str:
         """Put a request together, with the stamp of this client in its ``_meta``."""
@@ -93,7 +81,7 @@ class ModernDialect(McpDialect):
 
     def with_offer(self, offer: Offer) -> Dialect:
         """The same dialect with another stamp: the next request declares it."""
-        return attrs.evolve(self, offer=offer)
+        return ModernDialect(self.version, offer=offer)
 
     def is_worth_another_try(self, response: ErrorResponse) -> bool:
         """A refused version that is listed as supported (MCP 2026-07-28, versioning)."""

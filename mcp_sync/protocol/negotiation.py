@@ -55,12 +55,10 @@ def dialect_for(protocol_version: str) -> Dialect:
     return NegotiatingDialect(is_pinned=protocol_version != AUTO)
 
 
-@attrs.frozen
 class NegotiatingDialect(McpDialect):
     """What is spoken before the era is known. Stateless, so safe to share between threads.
 
     Args:
-        version: unused here; the handshake tells.
         is_pinned: whether the modern era is wanted and no other.
         is_legacy_likely: whether this server seems to speak the handshake era: it is then tried
             first.
@@ -68,8 +66,12 @@ class NegotiatingDialect(McpDialect):
             nothing for later links: that link may have ended for any other reason.
     """
 
-    is_legacy_likely: bool = False
-    is_guess: bool = False
+    def __init__(
+        self, *, is_pinned: bool = False, is_legacy_likely: bool = False, is_guess: bool = False
+    ) -> None:
+        super().__init__(is_pinned=is_pinned)
+        self.is_legacy_likely = is_legacy_likely
+        self.is_guess = is_guess
 
     def handshake(self, offer: Offer) -> Handshake:
         """Probe for the modern era, and fall back to ``initialize``."""

@@ -97,6 +97,20 @@ DIALECTS: list[Dialect] = [
 ]
 
 
+def test_dialects_are_equal_that_were_made_of_the_same() -> None:
+    one, other = NegotiatingDialect(is_guess=True), NegotiatingDialect(is_guess=True)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != NegotiatingDialect()
+    assert McpDialect() != NegotiatingDialect()
+    assert McpDialect("2025-06-18") != McpDialect("2025-03-26")
+
+
+def test_a_dialect_is_shown_by_what_it_was_made_of() -> None:
+    assert repr(McpDialect("2025-06-18")) == "McpDialect(version='2025-06-18', is_pinned=False)"
+    assert "_stamp" not in repr(ModernDialect("2026-07-28", offer=OFFER))
+
+
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: type(dialect).__name__)
 def test_a_dialect_does_not_change_by_being_spoken(dialect: Dialect) -> None:
     before = {**vars(dialect)}
