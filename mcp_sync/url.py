@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
-
-import attrs
 
 from .errors import MCPConfigurationError
 
@@ -20,18 +19,20 @@ _HOST = re.compile(r"[0-9A-Za-z._\-]+")
 _SAFE_IN_RESOURCE = "/?:@!$&'()*+,;=~%-._"
 
 
-@attrs.frozen(kw_only=True)
-class WebSocketUrl:
-    """A ws or wss URL, taken apart (RFC 6455, section 3)."""
+class WebSocketUrl(NamedTuple):
+    """A ws or wss URL, taken apart (RFC 6455, section 3). Shows neither path nor credentials."""
 
     is_secure: bool
     host: str
     """ASCII; an IPv6 address without brackets."""
     port: int
-    resource: str = attrs.field(repr=False)
+    resource: str
     """Path and query as they go into the request line."""
-    authorization: str | None = attrs.field(default=None, repr=False)
+    authorization: str | None = None
     """The Authorization header that the URL's user and password stand for; None without them."""
+
+    def __repr__(self) -> str:
+        return f"<{'wss' if self.is_secure else 'ws'} URL of {self.address}>"
 
     @property
     def host_header(self) -> str:
@@ -59,15 +60,17 @@ class WebSocketUrl:
         return _bracketed(self.host)
 
 
-@attrs.frozen(kw_only=True)
-class ProxyUrl:
-    """The http URL of a proxy, taken apart."""
+class ProxyUrl(NamedTuple):
+    """The http URL of a proxy, taken apart. Shows no credentials."""
 
     host: str
     """ASCII; an IPv6 address without brackets."""
     port: int
-    authorization: str | None = attrs.field(default=None, repr=False)
+    authorization: str | None = None
     """The Proxy-Authorization header that user and password stand for; None without them."""
+
+    def __repr__(self) -> str:
+        return f"<URL of the proxy {self.address}>"
 
     @property
     def address(self) -> str:

@@ -10,13 +10,12 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 
-import attrs
 import websocket
 
 from ..deadline import Deadline
 from ..errors import MCPConfigurationError
 from ..headers import check_headers, check_subprotocols
-from ..url import ProxyUrl, WebSocketUrl, mask_url, parse_websocket_url
+from ..url import WebSocketUrl, parse_websocket_url
 from .base import LinkDown, LinkInfo, Resolver
 from .dial import ABORTED, DialWait, connect_tcp, resolve_host, start_tls
 from .duplex import StreamTransport
@@ -46,7 +45,6 @@ CLOSE_NORMAL = 1000
 LINGER_S = 0.25
 
 
-@attrs.frozen(kw_only=True)
 class WebSocketSettings:
     """What a WebSocket link needs to know; checked when it is made.
 
@@ -63,32 +61,30 @@ class WebSocketSettings:
         MCPConnectionRejected: the environment names a proxy that cannot work.
     """
 
-    url: str = attrs.field(repr=False)
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    subprotocols: tuple[str, ...] = ()
-    ssl_context: ssl.SSLContext | None = None
-    max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
-    proxy: str | None = attrs.field(default=None, repr=lambda url: repr(url and mask_url(url)))
-    target: WebSocketUrl = attrs.field(init=False)
-    """The URL, taken apart."""
-    way: ProxyUrl | None = attrs.field(init=False)
-    """The proxy on the way; None for a direct way."""
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: tuple[str, ...] = (),
+        ssl_context: ssl.SSLContext | None = None,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        proxy: str | None = None,
+    ) -> None:
+        self.headers = {} if headers is None else headers
+        self.subprotocols = subprotocols
+        self.ssl_context = ssl_context
+        self.max_message_size = max_message_size
+        self.target = parse_websocket_url(url)
+        """The URL, taken apart."""
+        self.way = find_proxy(proxy, self.target)
+        """The proxy on the way; None for a direct way."""
         check_headers(self.headers)
-        check_subprotocols(self.subprotocols)
-        if self.max_message_size < 1:
+        check_subprotocols(subprotocols)
+        if max_message_size < 1:
             raise MCPConfigurationError(
-                "max_message_size", self.max_message_size, "must be 1 byte or more"
+                "max_message_size", max_message_size, "must be 1 byte or more"
             )
-
-    @target.default
-    def _parse_url(self) -> WebSocketUrl:
-        return parse_websocket_url(self.url)
-
-    @way.default
-    def _find_way(self) -> ProxyUrl | None:
-        return find_proxy(self.proxy, self.target)
 
 
 class WebSocketTransport(StreamTransport):
