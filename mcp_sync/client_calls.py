@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from .config import ClientConfig, OfflineMode
 from .connection.call import Call
 from .connection.connection import Connection
 from .deadline import Deadline
-from .offline import OfflineResponse
 from .states import ConnectionState
+
+if TYPE_CHECKING:
+    from .offline import OfflineResponse
 
 __all__ = ["UNSET", "CallSource", "Timeout", "Unset"]
 
@@ -116,6 +118,8 @@ class CallSource(abc.ABC):
         """Make a call and wait for it; see ``request`` and, for ``spec``, ``Call``."""
         connection = self._connection
         if offline == "queue" and not connection.gate.is_ready():
+            from .offline import OfflineResponse  # noqa: PLC0415 - few calls are queued
+
             call = self._submit(method, params, spec, timeout, idempotent)
             return OfflineResponse(call, connection.position(call))
         if "limit" not in spec:

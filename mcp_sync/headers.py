@@ -11,7 +11,8 @@ __all__ = ["check_headers", "check_subprotocols"]
 
 # RFC 9110, 5.6.2 (token) and 5.5 (field values: no control characters but the tab).
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# A text, which is compiled with the first value: few users add any.
+_FORBIDDEN_IN_VALUE = r"[\x00-\x08\x0a-\x1f\x7f]"
 
 _OWNED_BY_THE_UPGRADE = frozenset({"host", "upgrade", "connection", "content-length"})
 _OWNED_PREFIX = "sec-websocket-"
@@ -63,4 +64,4 @@ def _is_token(name: object) -> bool:
 
 
 def _is_field_value(value: object) -> bool:
-    return isinstance(value, str) and _FORBIDDEN_IN_VALUE.search(value) is None
+    return isinstance(value, str) and re.search(_FORBIDDEN_IN_VALUE, value) is None

@@ -9,14 +9,13 @@ from __future__ import annotations
 import inspect
 import keyword
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..types.tools import CallToolResult, Tool
     from .tool_book import ToolBook
-    from .tools import Tools
 
-__all__ = ["NamedTool", "NamesOfTools", "ToolNames"]
+__all__ = ["NamedTool", "ToolNames"]
 
 
 class NamedTool:
@@ -101,23 +100,6 @@ class ToolNames:
 
     def __repr__(self) -> str:
         return f"<tools: {', '.join(map(repr, self)) or 'none listed; call list_tools()'}>"
-
-
-class NamesOfTools:
-    """The attribute ``tools`` of a client, made anew at each look.
-
-    Not a property, because IPython completes none: what a property does it cannot know. Nor kept
-    by the client, which it refers to: a client that is forgotten must go at once.
-    """
-
-    @overload
-    def __get__(self, client: None, owner: type) -> NamesOfTools: ...
-
-    @overload
-    def __get__(self, client: Tools, owner: type) -> ToolNames: ...
-
-    def __get__(self, client: Tools | None, owner: type) -> NamesOfTools | ToolNames:
-        return self if client is None else ToolNames(client._book, client.call_tool)
 
 
 def _unknown(name: str) -> str:

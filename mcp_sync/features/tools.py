@@ -12,14 +12,14 @@ from ..connection.call import Call, Renewal
 from ..connection.connection import Connection
 from ..deadline import Deadline
 from ..events import ProgressHandler
-from ..offline import OfflineResponse
 from .feature import McpFeature
 from .tool_book import ToolBook
-from .tool_names import NamesOfTools
 
 if TYPE_CHECKING:
+    from ..offline import OfflineResponse
     from ..types.tools import CallToolResult, Tool
     from .progress_bar import ProgressBar
+    from .tool_names import ToolNames
 
 __all__ = ["Tools"]
 
@@ -35,6 +35,27 @@ def _show_bar(name: str, on_progress: ProgressHandler | None) -> ProgressBar:
     return ProgressBar(name, on_progress)
 
 
+class _NamesOfTools:
+    """The attribute ``tools`` of a client, made anew at each look.
+
+    Not a property, because IPython completes none: what a property does it cannot know. Nor kept
+    by the client, which it refers to: a client that is forgotten must go at once.
+    """
+
+    @overload
+    def __get__(self, client: None, owner: type) -> _NamesOfTools: ...
+
+    @overload
+    def __get__(self, client: Tools, owner: type) -> ToolNames: ...
+
+    def __get__(self, client: Tools | None, owner: type) -> _NamesOfTools | ToolNames:
+        if client is None:
+            return self
+        from .tool_names import ToolNames
+
+        return ToolNames(client._book, client.call_tool)
+
+
 class Tools(McpFeature):
     """The tools of a server. May be shared between threads."""
 
@@ -45,7 +66,7 @@ class Tools(McpFeature):
         self._book = ToolBook(connection.gate)
         connection.receiver.tap("notifications/tools/list_changed", self._book.changed)
 
-    tools = NamesOfTools()
+    tools = _NamesOfTools()
     """The tools that were listed, by name: ``client.tools.echo(text="hello")``.
 
     A notebook completes the names with Tab. Looking them up never asks the server: a name is
