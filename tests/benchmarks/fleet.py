@@ -9,6 +9,7 @@ import random
 import subprocess
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -71,6 +72,12 @@ class _Process:
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
 
+    def keep_on(self, cores: list[int]) -> None:
+        """Let all its threads run on these cores alone; those that it starts later, too."""
+        with contextlib.suppress(OSError):  # It has ended, or a thread of it has.
+            for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cores)
+
     def close(self) -> None:
         """End it, by force when it does not end by itself."""
         try:
@@ -128,6 +135,23 @@ class Worker(_Process):
         return self.check(self.read(seconds))
 
 
+@contextlib.contextmanager
+def _apart(server: Server, workers: list[Worker]) -> Iterator[None]:
+    """Keep the server and the workers from sharing a core."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cores) < 2:
+        yield
+        return
+    try:
+        server.keep_on(cores[:1])
+        for worker in workers:
+            worker.keep_on(cores[1:])
+        yield
+    finally:
+        for process in (server, *workers):
+            process.keep_on(cores)
+
+
 class Fleet:
     """The server and the peers, each started when it is first measured."""
 
@@ -177,7 +201,12 @@ class Fleet:
         return textwrap.shorten(why, LONGEST_REASON, placeholder=" …")
 
     def rounds(
-        self, orders: dict[str, dict[str, Any]], *, share: float = 1.0, warm: bool = True
+        self,
+        orders: dict[str, dict[str, Any]],
+        *,
+        share: float = 1.0,
+        warm: bool = True,
+        apart: bool = False,
     ) -> Results:
         """Measure each peer by turns, in random order.
 
@@ -185,7 +214,17 @@ class Fleet:
             orders: by the names of peers: the slice as ``what`` and its arguments.
             share: of the rounds of this run; at least three are made.
             warm: True leaves a first round out of the results.
+            apart: True keeps the server on a core of its own, where the system can do that. Else
+                a peer of one thread shares the server's core in some rounds and not in others,
+                and takes half as long where it does.
         """
+        workers = [worker for worker in map(self.worker, orders) if worker is not None]
+        with contextlib.ExitStack() as stack:
+            if apart:
+                stack.enter_context(_apart(self.server, workers))
+            return self._measure(orders, share, warm)
+
+    def _measure(self, orders: dict[str, dict[str, Any]], share: float, warm: bool) -> Results:
         results: Results = []
         for _ in range(max(3, round(self.round_count * share)) + warm):
             names = list(orders)

@@ -254,7 +254,7 @@ def growth(fleet: Fleet) -> list[Part]:
     for text, order, key, goal in kinds:
         name = json.dumps(order)
         if name not in measured:
-            measured[name] = fleet.rounds({"ours": order}, share=0.4, warm=False)
+            measured[name] = fleet.rounds({"ours": order}, share=0.4, warm=False, apart=True)
         values = figures(measured[name], "ours", key)
         note = "" if values else fleet.why_missing("ours")
         unit = "" if key == "threads" else "x"

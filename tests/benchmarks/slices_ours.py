@@ -128,25 +128,32 @@ def drain(peer: Any, *, count: int, seconds: float = 10.0) -> dict[str, float]:
     return {"rate": rate}
 
 
-def _p50(call: Callable[[], object], count: int) -> float:
+_TURNS: Final = 8
+
+
+def _times(call: Callable[[], object], count: int) -> list[float]:
+    """How long calls take, but for the first ones of a turn."""
     samples = []
     for _ in range(count):
         begin = time.perf_counter()
         call()
         samples.append(time.perf_counter() - begin)
-    return statistics.median(samples[count // 5 :])
+    return samples[count // 5 :]
 
 
 def _compare(one: Callable[[], object], other: Callable[[], object], count: int) -> float:
-    """How many times longer the other takes, measured right after or right before the one."""
-    if random.random() < 0.5:
-        first = _p50(one, count)
-        return _p50(other, count) / first
-    last = _p50(other, count)
-    return last / _p50(one, count)
+    """How many times longer the other takes, by the medians of many short turns of each.
+
+    A machine takes a fifth longer for the same in one second than in the next.
+    """
+    samples: dict[Callable[[], object], list[float]] = {one: [], other: []}
+    for _ in range(_TURNS):
+        for call in random.sample((one, other), 2):
+            samples[call] += _times(call, count // _TURNS)
+    return statistics.median(samples[other]) / statistics.median(samples[one])
 
 
-def in_flight(peer: Any, *, held: int, count: int = 400) -> dict[str, float]:
+def in_flight(peer: Any, *, held: int, count: int = 800) -> dict[str, float]:
     """A call with so many others unanswered, against a call alone."""
     crowded = Ours(peer.url)
     try:
@@ -164,7 +171,7 @@ def in_flight(peer: Any, *, held: int, count: int = 400) -> dict[str, float]:
         crowded.close()
 
 
-def handlers(peer: Any, *, registered: int, count: int = 400) -> dict[str, float]:
+def handlers(peer: Any, *, registered: int, count: int = 800) -> dict[str, float]:
     """A call of a client with so many handlers, against one with one."""
     listener = Ours(peer.url, handlers=registered)
     try:
@@ -173,7 +180,7 @@ def handlers(peer: Any, *, registered: int, count: int = 400) -> dict[str, float
         listener.close()
 
 
-def clients(peer: Any, *, number: int, count: int = 400) -> dict[str, float]:
+def clients(peer: Any, *, number: int, count: int = 2000) -> dict[str, float]:
     """A call of one after the other of many clients, against calls of one; threads of each."""
     before = threading.active_count()
     crowd = [Ours(peer.url, handlers=0) for _ in range(number)]
