@@ -31,6 +31,8 @@ class Narrator:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
         self._heard: queue.SimpleQueue[ConnectionEvent] = queue.SimpleQueue()
+        self._told: set[str] = set()
+        """The names of the events that were told since the step began."""
         self._steps = 0
         self.title = ""
         """The heading of the step under way; "" before the first."""
@@ -38,6 +40,7 @@ class Narrator:
     def step(self, title: str) -> None:
         """Print the heading of the next step."""
         self.tell_heard()
+        self._told.clear()
         self._steps += 1
         self.title = f"{self._steps}. {title}"
         print(f"\n{self.title}", file=self._stream, flush=True)
@@ -62,7 +65,7 @@ class Narrator:
             self._tell(self._heard.get())
 
     def wait_for(self, name: str, deadline: Deadline) -> None:
-        """Print events as they come, up to the first with a name.
+        """Print events as they come, until one with a name was told in this step.
 
         Args:
             name: the event's name.
@@ -71,16 +74,15 @@ class Narrator:
         Raises:
             TimeoutError: it did not come in time.
         """
-        while True:
+        while name not in self._told:
             try:
                 event = self._heard.get(timeout=deadline.remaining())
             except queue.Empty:
                 raise TimeoutError(f"the client announced no {name!r} in time") from None
             self._tell(event)
-            if event.name == name:
-                return
 
     def _tell(self, event: ConnectionEvent) -> None:
+        self._told.add(event.name)
         self._print(f"[{event.name}] {printable(describe(event))}")
 
     def _print(self, text: str) -> None:

@@ -84,6 +84,17 @@ def test_waiting_tells_all_up_to_the_event(capsys: pytest.CaptureFixture[str]) -
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_an_event_that_was_told_before_somebody_waits_for_it_counts_in_its_own_step() -> None:
+    narrator = Narrator()
+    narrator.step("Kill the server")
+    narrator.hear(event("disconnected", cause="reset by the peer"))
+    narrator.say("It is gone.")
+    narrator.wait_for("disconnected", Deadline(0))
+    narrator.step("Go on")
+    with pytest.raises(TimeoutError, match="announced no 'disconnected' in time"):
+        narrator.wait_for("disconnected", Deadline(10 * MS))
+
+
 def test_waiting_in_vain_ends_in_time() -> None:
     with pytest.raises(TimeoutError, match="announced no 'connected' in time"):
         Narrator().wait_for("connected", Deadline(10 * MS))
