@@ -403,7 +403,6 @@ class Connection(CallKeeper):
 
     def _await_release(self, link: Link, patience: Deadline) -> None:
         """Wait, within bounds, until the reader has said goodbye and closed the socket."""
-        link.stir.set()
         link.transport.wake()
         self.gate.wait_until(lambda: link.released, patience)
         link.transport.abort()

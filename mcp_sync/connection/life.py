@@ -170,6 +170,7 @@ class Life:
             link.loss = self.last_loss = loss
             link.ready = False
             self._past_traffic = self.traffic(link)
+            decision.later(link.stir.set)
         gate.note_readiness()
         unsent = self._calls.fail_all(error, decision)
         decision.later(self.on_end, error)

@@ -78,26 +78,36 @@ class Lookout:
 
     def _look(self) -> None:
         """Call back the threads of those links that want them."""
-        quiet_since = time.monotonic() - QUIET_SECONDS
-        # Under the lock, so that no thread leaves and closes what is polled here.
         with self._lock:
-            poll, links = make_poll(), {}
-            for link in self._aside:
-                if link.led_at < quiet_since:
-                    self._call(link)
-                elif not link.read_turn.is_taken:
-                    if link.transport.has_news:
-                        self._call(link)
-                    descriptor = link.transport.input_fd
-                    links[descriptor] = link
-                    poll.register(descriptor, POLLIN)
-            for descriptor, _ in poll.poll(0) if links else ():
-                if not links[descriptor].read_turn.is_taken:
-                    self._call(links[descriptor])
+            aside = tuple(self._aside)
+        # Without the lock: whatever holds up this thread here holds up no other.
+        wanted = _find_wanted(aside)
+        if wanted:
+            with self._lock:
+                self._called.update(link for link in wanted if link in self._aside)
+            for link in wanted:
+                link.stir.set()
 
-    def _call(self, link: Link) -> None:
-        self._called.add(link)
-        link.stir.set()
+
+def _find_wanted(aside: tuple[Link, ...]) -> list[Link]:
+    """The links that are quiet, and those that have something and that nobody reads."""
+    quiet_since = time.monotonic() - QUIET_SECONDS
+    wanted: list[Link] = []
+    poll, links = make_poll(), {}
+    for link in aside:
+        if link.led_at < quiet_since:
+            wanted.append(link)
+        elif not link.read_turn.is_taken:
+            if link.transport.has_news:
+                wanted.append(link)
+            # One that is closed meanwhile is told of as well, or is another's by now.
+            poll.register(link.transport.input_fd, POLLIN)
+            links[link.transport.input_fd] = link
+    try:
+        ready = poll.poll(0) if links else []
+    except (OSError, ValueError):
+        return list(aside)  # So many cannot be polled, or not those: each looks for itself.
+    return wanted + [links[fd] for fd, _ in ready if not links[fd].read_turn.is_taken]
 
 
 LOOKOUT: Final = Lookout()

@@ -168,6 +168,7 @@ class Reading:
             self._read_one(link, patience)
         else:
             link.stir.wait(TICK_SECONDS)
+            link.stir.clear()
 
     def _idle(self, link: Link) -> None:
         """Wait for input without the read turn, so that a caller can have it at once."""

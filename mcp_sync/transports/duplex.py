@@ -78,7 +78,7 @@ class StreamTransport(Transport):
     def has_news(self) -> bool:
         """See ``Transport.has_news``."""
         pipe, stream = self._pipe, self._stream
-        is_over = self._lost is not None or pipe.aborted
+        is_over = self._lost is not None or pipe.aborted or self._is_in_doubt
         is_woken = pipe.woken or pipe.was_taken
         # The parser asks for more only when all that it has is half a message.
         has_whole = self.bytes_received != self._parsed_to and self._has_bytes()
@@ -106,8 +106,8 @@ class StreamTransport(Transport):
                 self.messages_received += 1
             return text
         except BaseException as error:  # an interrupt may strike between a read and its commit
-            self._is_in_doubt = mine
             if mine:
+                self._is_in_doubt = True
                 self._end_doubt(error)
             raise
         finally:

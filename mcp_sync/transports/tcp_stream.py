@@ -6,6 +6,7 @@ answer that comes soon then costs one system call, and one change of the interpr
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import sys
@@ -33,6 +34,12 @@ _LINGER_LIMIT_S: Final = 0.05
 _BYTES_RECEIVED: Final = 128
 """Where ``struct tcp_info`` has ``tcpi_bytes_received``, 8 bytes (linux/tcp.h, since 4.1)."""
 
+_CLOSE_WAIT: Final = 8
+"""``tcpi_state``, the first byte, once the peer has ended its side (linux/tcp.h)."""
+
+_COUNTS: Final = 10
+"""How often it is counted anew when something has come meanwhile."""
+
 # A script that restores SIGPIPE's default must not die of a lost link.
 _SEND_FLAGS: Final = getattr(socket, "MSG_NOSIGNAL", 0) | getattr(socket, "MSG_DONTWAIT", 0)
 
@@ -48,13 +55,15 @@ class TcpStream(SocketStream):
 
     def __init__(self, sock: socket.socket, pipe: SelfPipe, gauges: Gauges) -> None:
         super().__init__(sock, pipe, gauges)
-        self._can_linger = _let_recv_wait(sock)
-        self._taken_before = _count_taken(sock) - gauges.bytes_received if self._can_linger else 0
+        taken = _let_recv_wait(sock)
+        self._can_linger = taken is not None
+        self._taken_before = (taken or 0) - gauges.bytes_received
 
     def receive(self, deadline: Deadline | None) -> bytes:
         """See ``ByteStream.receive``."""
         remaining = None if deadline is None else deadline.remaining()
-        if self._can_linger and (remaining is None or remaining > _LINGER_LIMIT_S):
+        may_linger = self._can_linger and not self._pipe.woken and not self._pipe.aborted
+        if may_linger and (remaining is None or remaining > _LINGER_LIMIT_S):
             # Not ended before poll begins to wait: up to there nothing is taken.
             self.waiting = True
         else:
@@ -64,10 +73,11 @@ class TcpStream(SocketStream):
             try:
                 data = self._sock.recv(RECEIVE_SIZE)
             except (BlockingIOError, InterruptedError):
-                # The moment is over; or a readiness was gone (poll(2), BUGS).
-                self._wait_readable(deadline)
+                pass  # The moment is over; or a readiness was gone (poll(2), BUGS).
             except OSError as error:
                 raise self._broken(error) from error
+            if data is None:  # Out here, so that an interrupt of the wait has no context.
+                self._wait_readable(deadline)
         self.waiting = False
         self._note_received(len(data))
         return data
@@ -79,8 +89,8 @@ class TcpStream(SocketStream):
         try:
             counted = self._taken_before + self._gauges.bytes_received
             return _count_taken(self._sock) == counted
-        except OSError:
-            return False  # The link is lost already.
+        except (OSError, ValueError):
+            return False  # It is lost, or closed, already.
 
     def send(self, data: bytes | memoryview) -> int:
         """See ``ByteStream.send``."""
@@ -94,24 +104,49 @@ class TcpStream(SocketStream):
         return count
 
 
-def _let_recv_wait(sock: socket.socket) -> bool:
-    """Have recv(2), and nothing else, wait for a moment; whether that is possible here."""
+def _let_recv_wait(sock: socket.socket) -> int | None:
+    """Have recv(2), and nothing else, wait for a moment.
+
+    Returns:
+        The bytes that were received so far, by the kernel's count; None where it cannot be had.
+    """
     if sys.platform != "linux":
-        return False
+        return None
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LINGER)
-        if _count_taken(sock) < 0:
-            return False
+        taken = _count_taken(sock)
     except (OSError, struct.error):
-        return False  # An old kernel, or one that only looks like Linux.
+        return None  # An old kernel, or one that only looks like Linux.
+    # The answer to the upgrade has been received: a kernel that counts has counted that.
+    if not taken:
+        return None
     sock.setblocking(True)
-    return True
+    if not os.get_blocking(sock.fileno()):
+        # One of gevent's, which waits by itself, and not for a moment.
+        sock.setblocking(False)
+        return None
+    return taken
 
 
-def _count_taken(sock: socket.socket) -> int:
-    """The bytes that the kernel has given out to readers of a socket, by its own count."""
-    # In this order: what comes in between makes the count too high, which is the safe side.
-    unread = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+def _count_taken(sock: socket.socket) -> int | None:
+    """The bytes that the kernel has given out to readers of a socket, by its own count.
+
+    Returns:
+        None where bytes come so fast that the count is not to be had.
+    """
+    received = _count_received(sock)
+    for _ in range(_COUNTS):
+        unread = int.from_bytes(
+            fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder
+        )
+        before, received = received, _count_received(sock)
+        if received == before:
+            return received - unread
+    return None
+
+
+def _count_received(sock: socket.socket) -> int:
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
     (received,) = struct.unpack_from("=Q", info, _BYTES_RECEIVED)
-    return int(received) - int.from_bytes(unread, sys.byteorder)
+    # The peer's FIN is counted like a byte.
+    return int(received) - (info[0] == _CLOSE_WAIT)

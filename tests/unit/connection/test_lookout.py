@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import attrs
 import pytest
 
 from mcp_sync import MCPClient
+from mcp_sync.connection import lookout
 from mcp_sync.connection.link import Link
 from mcp_sync.connection.lookout import LOOKOUT, TICK_SECONDS, Lookout
 from mcp_sync.testing import encode_frame
+from mcp_sync.transports.readiness import Poll, SelectorPoll, make_poll
 from peers_mcp import PATIENCE, Line, Switchboard
 from scenes import FAST, Inbox, in_threads, until
 from timing import MS
@@ -99,9 +103,9 @@ def test_however_many_clients_stand_aside_one_thread_wakes(
     looks: list[int] = []
     look = Lookout._look
 
-    def counted(lookout: Lookout) -> None:
+    def counted(self: Lookout) -> None:
         looks.append(threading.get_ident())
-        look(lookout)
+        look(self)
 
     monkeypatch.setattr(Lookout, "_look", counted)
     stand_aside(parties)
@@ -139,3 +143,50 @@ def test_a_lost_link_is_left_at_once(parties: list[Party]) -> None:
     for party in parties:
         party.line.reset()
     until(lambda: all(link.loss is not None and link not in LOOKOUT._aside for link in links))
+
+
+def test_whatever_holds_up_a_look_holds_up_no_client_that_closes(
+    parties: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collector may run a finalizer of the user's anywhere, and that may close a client."""
+    closes, link = parties[0], parties[0].link
+    leave: deque[None] = deque()
+    released: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def close_meanwhile() -> Poll:
+        if link in LOOKOUT._aside and LOOKOUT._on_duty is not link:
+            with contextlib.suppress(IndexError):
+                leave.pop()
+                closes.client.close()
+                released.put(link.released)
+        return make_poll()
+
+    monkeypatch.setattr(lookout, "make_poll", close_meanwhile)
+    is_taken = False
+    while not is_taken:
+        stand_aside(parties)
+        leave.append(None)  # From here on this thread leaves that client alone.
+        for party in parties[1:]:
+            party.call()
+        try:
+            leave.pop()
+        except IndexError:
+            is_taken = True
+    assert released.get(timeout=PATIENCE)
+    for party in parties[1:]:
+        party.line.notify("one")
+        assert party.inbox.wait_for(lambda items: len(items) == 1)
+
+
+def test_where_the_links_cannot_be_polled_each_thread_looks_for_itself(
+    parties: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoPoll(SelectorPoll):
+        def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+            raise OSError("too many descriptors")
+
+    monkeypatch.setattr(lookout, "make_poll", NoPoll)
+    stand_aside(parties)
+    for party in parties:
+        party.line.notify("one")
+        assert party.inbox.wait_for(lambda items: len(items) == 1)

@@ -15,6 +15,8 @@ from calls_made import ReaderOnlyClient
 from mcp_sync import MCPClient
 from mcp_sync.connection.call import Call
 from mcp_sync.connection.link import Link
+from mcp_sync.connection.lookout import TICK_SECONDS
+from mcp_sync.connection.reading import Reading
 from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.errors import (
     MCPCancelledError,
@@ -23,6 +25,7 @@ from mcp_sync.errors import (
     MCPTimeoutError,
 )
 from mcp_sync.testing import WebSocketPeer, encode_frame
+from mcp_sync.transports.duplex import StreamTransport
 from peers_mcp import PATIENCE, Line, Switchboard
 from scenes import (
     FAST,
@@ -66,6 +69,14 @@ def link_of(client: MCPClient) -> Link:
 
 def leads(client: MCPClient) -> Call | None:
     return link_of(client).leader
+
+
+def waits(client: MCPClient) -> bool:
+    """Whether a caller reads the link, and is where an interrupt costs it nothing."""
+    transport = link_of(client).transport
+    assert isinstance(transport, StreamTransport)
+    stream = transport._stream
+    return leads(client) is not None and stream is not None and stream.waiting
 
 
 class Caller:
@@ -219,7 +230,7 @@ def test_an_interrupt_of_a_waiting_caller_withdraws_its_call_and_leaves_the_link
 
     def interrupt_when_sent() -> None:
         request = line.request("interrupted")
-        until(lambda: leads(client) is not None or bool(client._connection._reading._followers))
+        until(lambda: waits(client) or bool(client._connection._reading._followers))
         signal.pthread_kill(me, signal.SIGINT)
         assert line.request("notifications/cancelled")["params"]["requestId"] == request["id"]
 
@@ -325,6 +336,33 @@ def test_half_a_message_has_the_reader_thread_wait_for_its_rest_and_not_look_aga
     until(lambda: not transport.has_news and link_of(client).reader_idles)
     line.connection.send(frame[-3:])
     assert inbox.wait_for(lambda items: len(items) == 1)
+
+
+def test_half_an_answer_has_the_reader_thread_rest_while_its_caller_reads(
+    client: MCPClient, board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = board.line()
+    looked: list[float] = []
+    listen = Reading.listen
+
+    def counted(reading: Reading, link: Link) -> None:
+        looked.append(time.monotonic())
+        listen(reading, link)
+
+    monkeypatch.setattr(Reading, "listen", counted)
+    for _ in range(3):  # Its thread has stood aside before, and was called back.
+        leader, request = a_leader(client, line)
+        line.answer(request)
+        assert leader.join() == {}
+    leader, request = a_leader(client, line)
+    answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": {}})
+    frame = encode_frame(TEXT, answer.encode())
+    line.connection.send(frame[:10])
+    looked.clear()
+    threading.Event().wait(300 * MS)
+    assert len(looked) < 2 * 300 * MS / TICK_SECONDS
+    line.connection.send(frame[10:])
+    assert leader.join() == {}
 
 
 def test_waiting_for_a_call_that_is_queued_does_not_lead(

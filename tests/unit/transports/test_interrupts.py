@@ -121,6 +121,8 @@ def test_a_second_interrupt_before_it_is_known_what_the_first_one_cost_retires_t
         with pytest.raises(KeyboardInterrupt):
             alarm.when(lambda: waits_for_input(transport))
             transport.receive(Deadline(BOUND))
+        # Or the reader thread would sleep until something comes.
+        assert transport.has_news
         with pytest.raises(LinkDown, match="aborted"):
             transport.receive(Deadline(BOUND))
 
