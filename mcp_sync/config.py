@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-import attrs
-
 from . import config_validators as valid
 from ._version import __version__
 from .command import name_of
@@ -19,6 +17,7 @@ from .config_validators import check_client_info
 from .errors import MCPConfigurationError
 from .types.versions import AUTO
 from .url import mask_url, parse_websocket_url
+from .values import evolve, field, frozen
 
 if TYPE_CHECKING:
     import ssl
@@ -55,7 +54,7 @@ def _journal(value: Any) -> JournalSettings | None:
     return read_journal(value)
 
 
-@attrs.frozen
+@frozen
 class ClientConfig:
     """The settings of a client. Frozen, so safe to share between clients and threads.
 
@@ -106,34 +105,32 @@ class ClientConfig:
         MCPConfigurationError: a value is impossible; the error names it, the rule and the value.
     """
 
-    server_url: str = attrs.field(
+    server_url: str = field(
         default="ws://localhost:8765", validator=valid.url, repr=lambda url: repr(mask_url(url))
     )
-    reconnect_attempts: int = attrs.field(default=5, validator=valid.count(0))
-    reconnect_delay: float = attrs.field(default=2.0, validator=valid.seconds())
-    request_timeout: float = attrs.field(default=30.0, validator=valid.seconds())
-    heartbeat_interval: float = attrs.field(default=30.0, validator=valid.seconds())
-    connect_timeout: float = attrs.field(default=10.0, validator=valid.seconds(), kw_only=True)
-    heartbeat_timeout: float = attrs.field(default=20.0, validator=valid.seconds(), kw_only=True)
-    max_reconnect_delay: float = attrs.field(default=60.0, validator=valid.seconds(), kw_only=True)
-    offline_mode: bool = attrs.field(default=True, validator=valid.flag, kw_only=True)
-    start_offline: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
-    offline_queue_limit: int = attrs.field(default=1000, validator=valid.count(1), kw_only=True)
-    offline_queue_max_bytes: int = attrs.field(
-        default=8 * MIB, validator=valid.count(1), kw_only=True
-    )
-    overflow: Overflow = attrs.field(
+    reconnect_attempts: int = field(default=5, validator=valid.count(0))
+    reconnect_delay: float = field(default=2.0, validator=valid.seconds())
+    request_timeout: float = field(default=30.0, validator=valid.seconds())
+    heartbeat_interval: float = field(default=30.0, validator=valid.seconds())
+    connect_timeout: float = field(default=10.0, validator=valid.seconds(), kw_only=True)
+    heartbeat_timeout: float = field(default=20.0, validator=valid.seconds(), kw_only=True)
+    max_reconnect_delay: float = field(default=60.0, validator=valid.seconds(), kw_only=True)
+    offline_mode: bool = field(default=True, validator=valid.flag, kw_only=True)
+    start_offline: bool = field(default=False, validator=valid.flag, kw_only=True)
+    offline_queue_limit: int = field(default=1000, validator=valid.count(1), kw_only=True)
+    offline_queue_max_bytes: int = field(default=8 * MIB, validator=valid.count(1), kw_only=True)
+    overflow: Overflow = field(
         default="reject", validator=valid.one_of(get_args(Overflow)), kw_only=True
     )
-    queue_ttl: float | None = attrs.field(
+    queue_ttl: float | None = field(
         default=None, validator=valid.seconds(optional=True), kw_only=True
     )
-    journal: JournalSettings | None = attrs.field(default=None, converter=_journal, kw_only=True)
-    max_replays: int = attrs.field(default=2, validator=valid.count(0), kw_only=True)
-    trust_tool_hints: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
-    max_message_size: int = attrs.field(default=16 * MIB, validator=valid.count(1), kw_only=True)
-    max_pending: int = attrs.field(default=4096, validator=valid.count(1), kw_only=True)
-    headers: Headers = attrs.field(
+    journal: JournalSettings | None = field(default=None, converter=_journal, kw_only=True)
+    max_replays: int = field(default=2, validator=valid.count(0), kw_only=True)
+    trust_tool_hints: bool = field(default=False, validator=valid.flag, kw_only=True)
+    max_message_size: int = field(default=16 * MIB, validator=valid.count(1), kw_only=True)
+    max_pending: int = field(default=4096, validator=valid.count(1), kw_only=True)
+    headers: Headers = field(
         factory=dict,
         converter=valid.own_headers,
         validator=valid.headers,
@@ -141,28 +138,28 @@ class ClientConfig:
         repr=False,
         hash=False,
     )
-    ssl_context: ssl.SSLContext | None = attrs.field(
+    ssl_context: ssl.SSLContext | None = field(
         default=None, validator=valid.ssl_context, kw_only=True
     )
-    allow_insecure_auth: bool = attrs.field(default=False, validator=valid.flag, kw_only=True)
-    proxy: str | None = attrs.field(
+    allow_insecure_auth: bool = field(default=False, validator=valid.flag, kw_only=True)
+    proxy: str | None = field(
         default=None,
         validator=valid.proxy,
         kw_only=True,
         repr=lambda url: repr(url and mask_url(url)),
     )
-    protocol_version: str = attrs.field(default=AUTO, validator=valid.version, kw_only=True)
-    subprotocols: tuple[str, ...] = attrs.field(
+    protocol_version: str = field(default=AUTO, validator=valid.version, kw_only=True)
+    subprotocols: tuple[str, ...] = field(
         default=("mcp",), converter=valid.names, validator=valid.subprotocols, kw_only=True
     )
-    stdio: tuple[str, ...] | None = attrs.field(
+    stdio: tuple[str, ...] | None = field(
         default=None,
         converter=valid.words,
         validator=valid.command,
         kw_only=True,
         repr=lambda command: repr(command and name_of(command)),
     )
-    env: Mapping[str, str] | None = attrs.field(
+    env: Mapping[str, str] | None = field(
         default=None,
         converter=valid.own,
         validator=valid.environment,
@@ -170,10 +167,10 @@ class ClientConfig:
         repr=False,
         hash=False,
     )
-    cwd: str | None = attrs.field(
+    cwd: str | None = field(
         default=None, converter=valid.path, validator=valid.directory, kw_only=True
     )
-    client_info: Mapping[str, Any] = attrs.field(
+    client_info: Mapping[str, Any] = field(
         factory=lambda: {"name": "mcp_sync", "version": __version__},
         converter=valid.own,
         validator=valid.client_info,
@@ -198,7 +195,7 @@ class ClientConfig:
 
     def as_settings(self) -> dict[str, Any]:
         """Give the settings by their names, as a client's constructor takes them."""
-        return attrs.asdict(self, recurse=False)
+        return dict(vars(self))
 
     def changed(self, **changes: Any) -> ClientConfig:
         """Give a copy with some settings changed.
@@ -213,7 +210,7 @@ class ClientConfig:
             MCPConfigurationError: a name is unknown or a value impossible.
         """
         _refuse_unknown(changes)
-        return attrs.evolve(self, **changes)
+        return evolve(self, **changes)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ClientConfig:
@@ -244,10 +241,9 @@ class ClientConfig:
         )
 
         variables = os.environ if environ is None else environ
-        kinds = {field.name: str(field.type) for field in attrs.fields(ClientConfig)}
         profile = find_profile(variables)
         settings = {} if profile is None else ClientConfig.read_profile(*profile)
-        return {**settings, **read_environment(variables, kinds)}
+        return {**settings, **read_environment(variables, ClientConfig.__annotations__)}
 
     @classmethod
     def from_profile(
@@ -308,7 +304,7 @@ def check_plain_authorization(
 
 
 def _refuse_unknown(settings: Mapping[str, Any], where: str = "setting") -> None:
-    known = [field.name for field in attrs.fields(ClientConfig)]
+    known = ClientConfig.__annotations__
     for name in settings:
         if name not in known:
             rule = f"is no setting of a client; the settings are {', '.join(known)}"

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import attrs
+from typing import TYPE_CHECKING, Any
 
 from .command import check_command, check_directory, check_environment
 from .deadline import LONGEST_WAIT
@@ -18,6 +16,9 @@ from .errors import MCPConfigurationError
 from .headers import check_headers, check_subprotocols
 from .types.versions import AUTO, PROTOCOL_VERSIONS
 from .url import parse_proxy_url, parse_websocket_url
+
+if TYPE_CHECKING:
+    import attrs
 
 __all__ = [
     "Validator",

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-import attrs
-
 from .states import ConnectionState
+from .values import field, frozen
 
 if TYPE_CHECKING:
     from .types.notifications import NotificationEvent
@@ -40,7 +39,7 @@ EVENT_NAMES: Final[tuple[EventName, ...]] = get_args(EventName)
 """Every name that ``client.on`` takes."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class ConnectionEvent:
     """Something happened to the connection. Frozen, and shared by all handlers of the event.
 
@@ -59,7 +58,7 @@ class ConnectionEvent:
     name: str
     state: ConnectionState
     timestamp: float
-    context: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    context: Mapping[str, Any] = field(factory=dict, hash=False)
 
 
 EventHandler = Callable[[ConnectionEvent], Any]

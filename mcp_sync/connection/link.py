@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from ..protocol.dialect import Dialect, Session
 from ..protocol.messages import RequestId
 from ..transports.base import LinkInfo, Transport
 from ..types.excerpt import excerpt
+from ..values import frozen
 from .condition import OwnedLock
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ CLOSE_NORMAL: Final = 1000
 """The close code of a link that has served its purpose (RFC 6455, 7.4.1)."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Loss:
     """Why a link ended.
 
@@ -69,7 +68,7 @@ class ReadTurn(OwnedLock):  # type: ignore[misc]  # final in typeshed alone
             self.release()
 
 
-@attrs.frozen(eq=False)
+@frozen
 class _Ping:
     """A ping whose pong has not come: what tells it from others, when, and who wants to know."""
 

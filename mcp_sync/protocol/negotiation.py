@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
 from ..errors import MCPConnectionRejected, MCPResponseError, MCPTimeoutError
 from ..types.session import InitializeResult
 from ..types.versions import (
@@ -21,6 +19,7 @@ from ..types.versions import (
     MODERN_VERSIONS,
     newest_common,
 )
+from ..values import evolve
 from .dialect import Dialect, Handshake, HandshakeStep, LinkSpent, Session
 from .mcp import (
     NO_COMMON_VERSION,
@@ -182,7 +181,7 @@ def _read(answer: Mapping[str, Any], offer: Offer) -> Session | None:
         return None
     meta = answer.get("_meta")
     info = meta.get(_SERVER_INFO_KEY) if isinstance(meta, Mapping) else None
-    result = attrs.evolve(
+    result = evolve(
         InitializeResult.from_wire({**answer, "protocolVersion": version, "serverInfo": info}),
         raw=answer,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sized
-from typing import Any
-
-import attrs
+from typing import TYPE_CHECKING, Any
 
 from .excerpt import excerpt
+
+if TYPE_CHECKING:
+    import attrs
 
 __all__ = ["Displayed", "told_fields"]
 
@@ -41,6 +42,8 @@ def told_fields(value: attrs.AttrsInstance) -> Iterator[tuple[str, Any]]:
         The name and the value of each field, in order; without those that a ``repr`` leaves out,
         and those that are as they are where nothing was said.
     """
+    import attrs  # noqa: PLC0415 - not needed until a value is shown
+
     for field in attrs.fields(type(value)):
         told = getattr(value, field.name)
         if field.repr and told != _unsaid(field.default):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
-
+from ..values import field, frozen
 from .display import Displayed
 
 __all__ = ["InitializeResult", "ServerInfo"]
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class ServerInfo(Displayed):
     """Who the server says it is.
 
@@ -24,10 +23,10 @@ class ServerInfo(Displayed):
 
     name: str = ""
     version: str = ""
-    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    extra: Mapping[str, Any] = field(factory=dict, hash=False)
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class InitializeResult(Displayed):
     """The server's answer to the handshake (MCP 2025-11-25, lifecycle).
 
@@ -40,10 +39,10 @@ class InitializeResult(Displayed):
     """
 
     protocol_version: str
-    capabilities: Mapping[str, Any] = attrs.field(hash=False)
+    capabilities: Mapping[str, Any] = field(hash=False)
     server_info: ServerInfo
     instructions: str | None = None
-    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+    raw: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
 
     @classmethod
     def from_wire(cls, result: Mapping[str, Any]) -> InitializeResult:

@@ -27,6 +27,7 @@ FLOOR_OF = {
     "states": "ground",
     "types": "ground",
     "url": "ground",
+    "values": "ground",
     "transports": "transports",
     "protocol": "protocol",
     "connection": "connection",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import mcp_sync
+from peers_mcp import Line, Switchboard, modern, shake
 
 UNWANTED = [
     "asyncio",
@@ -95,3 +97,28 @@ def test_importing_the_package_does_not_load_the_rooms_above_it(
 )
 def test_making_a_client_or_its_settings_loads_no_more(statement: str) -> None:
     assert modules_after(statement) & set(UNWANTED) == set()
+
+
+FIRST_RESULT = """
+import sys
+
+old = {*sys.modules}
+from mcp_sync import MCPClient
+
+with MCPClient(sys.argv[1]) as client:
+    client.initialize()
+    client.request("tools/call", {"name": "echo", "arguments": {}})
+    print(*{*sys.modules} - old)
+"""
+
+
+@pytest.mark.parametrize("handshake", [shake, modern])
+def test_until_the_first_result_nothing_loads_attrs(handshake: Callable[[Line], None]) -> None:
+    with Switchboard(handshake) as board:
+        command = [sys.executable, "-c", FIRST_RESULT, board.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+            line = board.line()
+            line.answer(line.request("tools/call"), {"resultType": "complete", "content": []})
+            loaded = set(program.communicate(timeout=30)[0].split())
+    assert "mcp_sync.types.session" in loaded
+    assert loaded & {"attr", "attrs"} == set()
