@@ -30,7 +30,6 @@ pickles. This room knows nothing of connections, threads or wire formats.
 
 from __future__ import annotations
 
-import copy
 from concurrent.futures import CancelledError
 from typing import Any, Self, TypeVar
 
@@ -97,19 +96,19 @@ class MCPError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__.copy())
 
 
-def _rebuild(kind: type[MCPError], args: tuple[Any, ...], facts: dict[str, Any]) -> MCPError:
+_Kind = TypeVar("_Kind", bound=MCPError)
+
+
+def _rebuild(kind: type[_Kind], args: tuple[Any, ...], facts: dict[str, Any]) -> _Kind:
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(facts)
     return error
 
 
-_Kind = TypeVar("_Kind", bound=MCPError)
-
-
 def copy_of(error: _Kind) -> _Kind:
     """Copy an error for one more raise: each adds to the traceback and keeps its frames alive."""
-    fresh = copy.copy(error)
+    fresh = _rebuild(type(error), error.args, error.__dict__.copy())
     fresh.__cause__ = error.__cause__
     return fresh
 
