@@ -187,7 +187,7 @@ def test_the_class_of_a_function_is_shown_by_its_name() -> None:
 def test_a_value_is_frozen(both: tuple[Any, Any]) -> None:
     for value in both:
         for name in (*type(value).__annotations__, "other"):
-            with pytest.raises(attrs.exceptions.FrozenInstanceError, match="can't set attribute"):
+            with pytest.raises(attrs.exceptions.FrozenInstanceError):
                 setattr(value, name, None)
             with pytest.raises(attrs.exceptions.FrozenInstanceError):
                 delattr(value, name)
@@ -245,6 +245,12 @@ def test_attrs_takes_them_for_its_own() -> None:
     assert attrs.asdict(plain("a")) == {"name": "a", "size": 1}
     assert attrs.astuple(plain("a")) == ("a", 1)
     assert attrs.fields(plain).size.default == 1
+
+
+@ours_and_theirs
+def test_a_class_lists_its_fields(kinds: tuple[type, type]) -> None:
+    for kind in kinds:
+        assert set(kind.__annotations__) <= set(dir(kind))
 
 
 def test_a_class_of_attrs_may_derive_from_one() -> None:
