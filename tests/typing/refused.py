@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mcp_sync import (
     CallToolResult,
+    ClientConfig,
     CompareblocksClient,
     ConnectionEvent,
     MCPClient,
@@ -24,6 +25,13 @@ def arguments(client: MCPClient) -> None:
     client.submit_tool("echo", offline="queue")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.get_prompt("greet", {"name": 7})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
     client.set_log_level("loud")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def settings() -> None:
+    ClientConfig(request_timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ClientConfig(request_timeout="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ClientConfig("ws://h/", 1, 2.0, 3.0, 4.0, 5.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ClientConfig().request_timeout = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def results(client: MCPClient) -> str:

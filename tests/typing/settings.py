@@ -23,6 +23,9 @@ config = ClientConfig(
     subprotocols=("mcp",),
     journal=JournalSettings("queue.db"),
 )
+ClientConfig(
+    stdio=["python", Path("server.py")], cwd=Path("/srv"), journal="q.db", subprotocols="mcp"
+)
 assert_type(config.request_timeout, float)
 assert_type(config.queue_ttl, float | None)
 assert_type(config.journal, JournalSettings | None)
