@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..deadline import Deadline
 from ..errors import MCPError
+from ..transports.late_import import importing
 from .calls import Calls
 from .gate import Gate
 from .life import Life
@@ -35,7 +36,8 @@ class Observer:
     def statistics(self) -> ConnectionStatistics:
         """A snapshot of everything that was counted and measured."""
         # Before the lock is taken: importing takes its time.
-        from .snapshot import Gauges, take_snapshot  # noqa: PLC0415 - see its docstring
+        with importing:
+            from .snapshot import Gauges, take_snapshot  # noqa: PLC0415 - see its docstring
 
         with self._gate.lock:
             gauges = Gauges(**self._gauges())
@@ -93,7 +95,8 @@ class Observer:
         dispatcher = self._gate.dispatcher
         if not (dispatcher.wants("degraded") or dispatcher.wants("recovered")):
             return False
-        from .health import degradations  # noqa: PLC0415 - its values are seldom wanted
+        with importing:
+            from .health import degradations  # noqa: PLC0415 - its values are seldom wanted
 
         reasons = degradations(self.statistics())
         with self._gate.decide():
