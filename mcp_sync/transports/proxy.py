@@ -14,9 +14,8 @@ from ..errors import MCPConfigurationError, MCPConnectionError, MCPConnectionRej
 from ..url import ProxyUrl, WebSocketUrl, parse_proxy_url
 from .base import Resolver
 from .dial import DialWait, connect_tcp, describe_os_error, resolve_host
-from .http_head import read_head, read_retry_after
+from .http_head import read_head, read_retry_after, send_request
 from .late_import import importing
-from .readiness import POLLOUT
 
 __all__ = ["find_proxy", "open_tunnel"]
 
@@ -114,9 +113,7 @@ def _request(proxy: ProxyUrl, target: WebSocketUrl) -> bytes:
 
 def _ask(sock: socket.socket, request: bytes, wait: DialWait) -> tuple[bytes, bytes]:
     try:
-        left = memoryview(request)
-        while left:
-            left = left[wait.perform(sock, lambda: sock.send(left), POLLOUT) :]  # noqa: B023
+        send_request(sock, request, wait)
         return read_head(sock, wait)
     except MCPConnectionError:
         raise

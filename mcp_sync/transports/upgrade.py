@@ -1,37 +1,39 @@
-"""The HTTP upgrade (RFC 6455, section 4): websocket-client writes and checks it, over a stand-in.
+"""The HTTP upgrade (RFC 6455, section 4): what is asked, and what the answer must be.
 
-The stand-in bounds the response's head, in time and in size, and keeps cookies and bodies from
-the library. Every refusal becomes an error of ours that says whether it is for good.
+Every refusal becomes an error of ours that says whether it is for good.
 """
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-import websocket
+from typing import NamedTuple
 
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError, shorten
 from ..url import WebSocketUrl, mask_url
 from .dial import DialWait, describe_os_error, tls_alert
-from .http_head import Channel, read_head, read_retry_after
-from .readiness import POLLOUT
+from .http_head import Channel, parse_head, read_head, read_retry_after, send_request
+from .late_import import importing
 
 __all__ = ["Upgraded", "upgrade"]
 
+VERSION = 13
+KEY_BYTES = 16
+# What a server joins to the key before it hashes both (RFC 6455, 1.3).
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
 ALWAYS_ACCEPTED_SUBPROTOCOL = "mcp"
 
-# websocket-client keeps one cookie jar for the whole process and looks into it by the URL's host.
-# A name that no server can have (RFC 2606) finds nothing there; the real host goes out as Host.
-_URL_FOR_THE_LIBRARY = "ws://upgrade.invalid"
+NO_UPGRADE = "the peer's answer is no WebSocket upgrade"
 
-# Set-Cookie would fill that jar, a Content-Length would have a refusal's body read unbounded, and
-# a Location, which may hold a token, would stand in the text of the library's error.
-_HIDDEN_FROM_THE_LIBRARY = (b"set-cookie:", b"content-length:", b"location:")
-
+SWITCHING_PROTOCOLS = 101
 REDIRECTS = range(300, 400)
 CLIENT_ERRORS = range(400, 500)
 _TRANSIENT_4XX = frozenset({408, 425, 429})
+
+Fields = Mapping[str, list[str]]
+"""The values of each header field, by its name in lower case."""
 
 
 class Upgraded(NamedTuple):
@@ -39,78 +41,6 @@ class Upgraded(NamedTuple):
 
     subprotocol: str | None
     rest: bytes
-
-
-class _UpgradeSocket:
-    """The socket that websocket-client sees during the upgrade; the real one stays ours.
-
-    It declares a timeout of zero, by which the library calls ``recv`` and ``send`` directly.
-    """
-
-    _closed = False  # Read by websocket-client's WebSocket.shutdown.
-
-    def __init__(self, sock: Channel, wait: DialWait) -> None:
-        self._sock = sock
-        self._wait = wait
-        self._head: bytes | None = None
-        self._position = 0
-        self._send_error: ConnectionError | None = None
-        self.failure: MCPConnectionError | None = None
-        self.location: str | None = None
-        self.rest = b""
-
-    def send(self, data: bytes) -> int:
-        """Send all of it: the library does not look at the count."""
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._send_some(rest) :]
-        except ConnectionError as error:
-            if isinstance(error, MCPConnectionError):
-                # Kept, because the library makes its own error of what reads "timed out".
-                self.failure = error
-                raise
-            # A peer that refuses early, and resets, has left its answer for us to read.
-            self._send_error = error
-        return len(data)
-
-    def _send_some(self, data: memoryview) -> int:
-        return self._wait.perform(self._sock, lambda: self._sock.send(data), POLLOUT)
-
-    def recv(self, size: int) -> bytes:
-        if self._head is None:
-            self._head = self._read_head()
-        start = self._position
-        self._position += size
-        return self._head[start : start + size]
-
-    def gettimeout(self) -> float | None:
-        return 0
-
-    def settimeout(self, timeout: float | None) -> None:
-        """The deadline is the dial's."""
-
-    def shutdown(self, how: int) -> None:
-        """The real socket is ended by its owner."""
-
-    def close(self) -> None:
-        """The real socket is closed by its owner."""
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    def _read_head(self) -> bytes:
-        head, self.rest = read_head(self._sock, self._wait, self._send_error)
-        return self._without_hidden(head.split(b"\r\n"))
-
-    def _without_hidden(self, lines: list[bytes]) -> bytes:
-        shown = []
-        for line in lines:
-            if not line.lower().startswith(_HIDDEN_FROM_THE_LIBRARY):
-                shown.append(line)
-            elif line.lower().startswith(b"location:"):
-                self.location = line.split(b":", 1)[1].strip().decode("latin-1")
-        return b"\r\n".join(shown)
 
 
 def upgrade(
@@ -135,55 +65,98 @@ def upgrade(
         LinkDown: the transport was aborted meanwhile.
     """
     wait.step = "waiting for the WebSocket upgrade"
-    stand_in = _UpgradeSocket(sock, wait)
-    client: Any = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
+    key = base64.b64encode(os.urandom(KEY_BYTES)).decode("ascii")
     try:
-        client.connect(
-            _URL_FOR_THE_LIBRARY + url.resource,
-            socket=stand_in,
-            host=url.host_header,
-            header=_request_lines(url, headers, subprotocols),
-            suppress_origin=True,
-            redirect_limit=0,
-        )
-    except websocket.WebSocketException as error:
-        if stand_in.failure is not None:
-            raise stand_in.failure from None
-        status = getattr(error, "status_code", client.getstatus())
-        if status is None:
-            raise wait.failed("the peer's answer is no WebSocket upgrade") from error
-        fields = getattr(error, "resp_headers", client.getheaders()) or {}
-        raise _refusal(wait, status, fields, stand_in.location) from error
+        send_error = _send(sock, _request(url, key, headers, subprotocols), wait)
+        # Only now: the server works while this loads what it needs.
+        accept = _accept_of(key)
+        head, rest = read_head(sock, wait, send_error)
     except MCPError:
         raise
     except OSError as error:
         raise tls_alert(error, wait) or wait.failed(describe_os_error(error)) from error
-    selected = _check_selection(client.getheaders() or {}, subprotocols, wait)
-    return Upgraded(selected, stand_in.rest)
+    fields = _check_answer(head, accept, wait)
+    return Upgraded(_check_selection(fields, subprotocols, wait), rest)
 
 
-def _request_lines(
-    url: WebSocketUrl, headers: Mapping[str, str], subprotocols: tuple[str, ...]
-) -> list[str]:
-    lines = [f"{name}: {value}" for name, value in headers.items()]
+def _request(
+    url: WebSocketUrl, key: str, headers: Mapping[str, str], subprotocols: tuple[str, ...]
+) -> bytes:
+    lines = [
+        f"GET {url.resource} HTTP/1.1",
+        "Upgrade: websocket",
+        f"Host: {url.host_header}",
+        f"Sec-WebSocket-Key: {key}",
+        f"Sec-WebSocket-Version: {VERSION}",
+        "Connection: Upgrade",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
     if url.authorization and "authorization" not in {name.lower() for name in headers}:
         lines.append(f"Authorization: {url.authorization}")
     if subprotocols:
-        # Not the library's own option: with that, it refuses a server that selects none.
         lines.append(f"Sec-WebSocket-Protocol: {', '.join(subprotocols)}")
-    return lines
+    return "\r\n".join([*lines, "", ""]).encode("utf-8")
 
 
-def _check_selection(
-    fields: Mapping[str, str], subprotocols: tuple[str, ...], wait: DialWait
-) -> str | None:
-    extensions = fields.get("sec-websocket-extensions")
+def _send(sock: Channel, request: bytes, wait: DialWait) -> ConnectionError | None:
+    """Send the request; return how the connection broke, if it did in the middle of it.
+
+    A peer that refuses early, and resets, has left its answer for us to read.
+    """
+    try:
+        send_request(sock, request, wait)
+    except MCPConnectionError:
+        raise  # A ConnectionError as well, but of ours: the dial is over.
+    except ConnectionError as error:
+        return error
+    return None
+
+
+def _accept_of(key: str) -> str:
+    """The Sec-WebSocket-Accept of a server that has read the key."""
+    with importing:
+        import hashlib  # noqa: PLC0415 - it loads OpenSSL, which takes 2 ms
+    # It proves that the peer speaks WebSocket, and secures nothing.
+    digest = hashlib.sha1(f"{key}{GUID}".encode("ascii"), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+def _check_answer(head: bytes, accept: str, wait: DialWait) -> Fields:
+    """The fields of a response that grants the upgrade."""
+    parsed = parse_head(head)
+    if parsed is None:
+        raise wait.failed(NO_UPGRADE)
+    status, fields = parsed
+    if status != SWITCHING_PROTOCOLS:
+        raise _refusal(wait, status, fields)
+    if (
+        _tokens(fields, "upgrade") != {"websocket"}
+        or "upgrade" not in _tokens(fields, "connection")
+        or _joined(fields, "sec-websocket-accept") != accept
+    ):
+        raise wait.failed(NO_UPGRADE)
+    return fields
+
+
+def _joined(fields: Fields, name: str) -> str | None:
+    """All values of a field as one (RFC 9110, 5.3); None where there is no such field."""
+    values = fields.get(name)
+    return None if values is None else ", ".join(filter(None, values))
+
+
+def _tokens(fields: Fields, name: str) -> set[str]:
+    """The tokens of a field that is a list of them, in lower case."""
+    return {one.strip().lower() for one in (_joined(fields, name) or "").split(",")}
+
+
+def _check_selection(fields: Fields, subprotocols: tuple[str, ...], wait: DialWait) -> str | None:
+    extensions = _joined(fields, "sec-websocket-extensions")
     if extensions:
         raise MCPConnectionRejected(
             f"{wait.address} selected the WebSocket extension {shorten(extensions)!r}, which was "
             "not offered (RFC 6455, 4.1): turn it off at the server"
         )
-    selected = fields.get("sec-websocket-protocol")
+    selected = _joined(fields, "sec-websocket-protocol")
     if selected and selected not in (*subprotocols, ALWAYS_ACCEPTED_SUBPROTOCOL):
         raise MCPConnectionRejected(
             f"{wait.address} selected the subprotocol {shorten(selected)!r}, which was not "
@@ -192,13 +165,12 @@ def _check_selection(
     return selected or None
 
 
-def _refusal(
-    wait: DialWait, status: int, fields: Mapping[str, str], location: str | None
-) -> MCPConnectionError:
+def _refusal(wait: DialWait, status: int, fields: Fields) -> MCPConnectionError:
     """The error for a response that is no upgrade."""
     answer = f"{wait.address} answered the WebSocket upgrade with HTTP {status}"
     if status in REDIRECTS:
-        target = mask_url(location or "nowhere")
+        # One of them: joined, what one may hide would show behind the other.
+        target = mask_url(fields.get("location", [""])[-1] or "nowhere")
         return MCPConnectionRejected(
             f"{answer}, a redirect to {shorten(target)}; redirects are not followed: give the "
             "final ws:// or wss:// URL",
@@ -208,9 +180,10 @@ def _refusal(
         return MCPConnectionRejected(
             f"{answer}{_HINTS.get(status, '')}",
             status=status,
-            challenge=fields.get("www-authenticate"),
+            challenge=_joined(fields, "www-authenticate"),
         )
-    return MCPConnectionError(answer, retry_after=read_retry_after(fields.get("retry-after")))
+    retry_after = read_retry_after(_joined(fields, "retry-after"))
+    return MCPConnectionError(answer, retry_after=retry_after)
 
 
 _HINTS = {
