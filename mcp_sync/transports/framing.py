@@ -1,8 +1,8 @@
-"""Frames to messages and back, on websocket-client's frame buffer and ABNF (RFC 6455, section 5).
+"""Frames to messages and back (RFC 6455, section 5).
 
-Adds what the library leaves out: limits that act on a frame's declared length before its payload
-is read, checks of every frame header, fragments joined once, mask keys from a pool. It knows no
-sockets: bytes come from a function.
+Every frame header is checked, and its declared length held against the limits, before the payload
+is read. Fragments are joined once, mask keys come from a pool. It knows no sockets: bytes come from
+a function.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import os
 import struct
 from collections.abc import Callable
 from typing import NamedTuple
-
-import websocket
 
 __all__ = [
     "CloseFrame",
@@ -24,12 +22,9 @@ __all__ = [
     "parse_close",
 ]
 
-CONTINUATION = websocket.ABNF.OPCODE_CONT
-TEXT = websocket.ABNF.OPCODE_TEXT
-BINARY = websocket.ABNF.OPCODE_BINARY
-CLOSE = websocket.ABNF.OPCODE_CLOSE
-PING = websocket.ABNF.OPCODE_PING
-PONG = websocket.ABNF.OPCODE_PONG
+CONTINUATION, TEXT, BINARY = 0x0, 0x1, 0x2
+CLOSE, PING, PONG = 0x8, 0x9, 0xA
+OPCODES = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 CONTROL_PAYLOAD_LIMIT = 125
 REASON_LIMIT = 123
@@ -37,6 +32,8 @@ MAX_FRAGMENTS = 131_072
 MASK_POOL_BYTES = 4096
 
 FIN_BIT = MASK_BIT = 0x80
+RESERVED_BITS = 0x70
+OPCODE_BITS, LENGTH_BITS = 0x0F, 0x7F
 LENGTH_16, LENGTH_64 = 126, 127
 WHOLE_TEXT = FIN_BIT | TEXT
 
@@ -45,6 +42,10 @@ UNSUPPORTED_DATA = 1003
 NO_STATUS = 1005
 INVALID_PAYLOAD = 1007
 MESSAGE_TOO_BIG = 1009
+
+# What RFC 6455, 7.4 and its registry let an endpoint send, and what they leave to libraries and
+# programs.
+_CLOSE_CODES = (range(1000, 1004), range(1007, 1015), range(3000, 5000))
 
 
 class ProtocolFault(Exception):
@@ -126,11 +127,11 @@ class Fragments:
         return whole
 
 
-class FrameBuffer(websocket.frame_buffer):
-    """websocket-client's frame parser over our bytes, with every header checked at once.
+class FrameBuffer:
+    """Takes a server's frames from the bytes that a function gives.
 
-    The parser may be left by an exception of ``receive`` at any byte and taken up again: a piece
-    is taken from the buffer only when it is there as a whole.
+    It may be left by an exception of ``receive`` at any byte and taken up again: a piece is taken
+    from the buffer only when it is there as a whole.
 
     Args:
         receive: gives the next bytes, b"" at the end of the stream; it may raise.
@@ -141,28 +142,29 @@ class FrameBuffer(websocket.frame_buffer):
     def __init__(
         self, receive: Callable[[], bytes], max_message_size: int, head: bytes = b""
     ) -> None:
-        # With recv_strict replaced, the parser never calls the function it is given.
-        super().__init__(bytes, skip_utf8_validation=True)
         self.fragments = Fragments(max_message_size)
         self._receive = receive
         self._bytes = head
         self._position = 0
         self._pieces: list[bytes] = []
         self._pieces_size = 0
+        # Of the frame that was begun, as far as they were taken.
+        self._header: bytes | None = None
+        self._length: int | None = None
 
     @property
     def has_bytes(self) -> bool:
         """Whether bytes are there, or a frame has begun, that no message was made of."""
-        is_begun = self.header is not None or self._pieces_size > 0
+        is_begun = self._header is not None or self._pieces_size > 0
         return is_begun or self._position < len(self._bytes)
 
     def take_text(self) -> bytes | None:
         """A message in one small frame, which nearly all are, without the whole parser.
 
         Returns:
-            The message; None where ``recv_frame`` has to look at what comes next.
+            The message; None where ``take_frame`` has to look at what comes next.
         """
-        if self.header is not None or self._pieces_size or self.fragments.is_open:
+        if self._header is not None or self._pieces_size or self.fragments.is_open:
             return None
         if self._position == len(self._bytes):
             self._refill()
@@ -181,28 +183,48 @@ class FrameBuffer(websocket.frame_buffer):
         self._position = end
         return data[body:end]
 
-    def recv_header(self) -> None:
-        """Take and check the first two bytes of a frame."""
-        super().recv_header()
-        if self.header is not None:
-            _check_header(self.header)
+    def take_frame(self) -> tuple[int, bool, bytes]:
+        """The next frame, whole.
 
-    def recv_length(self) -> None:
-        """Take the length of a frame and hold it against the limits."""
-        super().recv_length()
-        if self.header is not None and self.length is not None:
-            opcode: int = self.header[4]
+        Returns:
+            Its opcode, whether it is the last of its message, and its payload.
+
+        Raises:
+            ProtocolFault: it breaks the protocol or a limit.
+            EOFError: the stream ended before it did.
+        """
+        if self._header is None:
+            header = self._take(2)
+            _check_header(*header)
+            self._header = header
+        first, second = self._header
+        opcode = first & OPCODE_BITS
+        if self._length is None:
+            length = self._take_length(second & LENGTH_BITS)
             if opcode < CLOSE:
-                self.fragments.check_header(opcode, self.length)
+                self.fragments.check_header(opcode, length)
+            self._length = length
+        payload = self._take(self._length)
+        self._header = self._length = None
+        return opcode, first >= FIN_BIT, payload
 
-    def recv_strict(self, bufsize: int) -> bytes:
+    def _take_length(self, bits: int) -> int:
+        # A length in more bytes than it needs is harmless, and one with its highest bit set, which
+        # has to be 0, over every limit.
+        if bits == LENGTH_16:
+            return int.from_bytes(self._take(2), "big")
+        if bits == LENGTH_64:
+            return int.from_bytes(self._take(8), "big")
+        return bits
+
+    def _take(self, size: int) -> bytes:
         """Take exactly so many bytes."""
-        end = self._position + bufsize
+        end = self._position + size
         piece = self._bytes[self._position : end]
-        if len(piece) == bufsize:
+        if len(piece) == size:
             self._position = end
             return piece
-        return self._take_slowly(bufsize)
+        return self._take_slowly(size)
 
     def _take_slowly(self, size: int) -> bytes:
         """Take more bytes than are there."""
@@ -238,23 +260,24 @@ class FrameBuffer(websocket.frame_buffer):
         self._bytes, self._position = data, 0
 
 
-def _check_header(header: tuple[int, ...]) -> None:
-    fin, rsv1, rsv2, rsv3, opcode, has_mask, length_bits = header
-    if rsv1 or rsv2 or rsv3:
+def _check_header(first: int, second: int) -> None:
+    """Check the two bytes that every frame begins with."""
+    opcode = first & OPCODE_BITS
+    if first & RESERVED_BITS:
         raise ProtocolFault(PROTOCOL_ERROR, "the peer set a reserved bit without an extension")
-    if has_mask:
+    if second & MASK_BIT:
         raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a masked frame; only clients mask")
-    if opcode not in websocket.ABNF.OPCODES:
+    if opcode not in OPCODES:
         raise ProtocolFault(PROTOCOL_ERROR, f"the peer sent the reserved opcode {opcode}")
     if opcode >= CLOSE:
-        if not fin:
+        if not first & FIN_BIT:
             raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a fragmented control frame")
-        if length_bits > CONTROL_PAYLOAD_LIMIT:
+        if second & LENGTH_BITS > CONTROL_PAYLOAD_LIMIT:
             raise ProtocolFault(PROTOCOL_ERROR, "the peer sent a control frame over 125 bytes")
 
 
 def parse_close(payload: bytes) -> CloseFrame:
-    """Read the payload of a close frame (RFC 6455, 5.5.1).
+    """Read the payload of a close frame (RFC 6455, 5.5.1 and 7.4).
 
     Returns:
         The code (1005 where the frame has none) and the reason, decoded with replacement.
@@ -264,10 +287,11 @@ def parse_close(payload: bytes) -> CloseFrame:
     """
     if not payload:
         return CloseFrame(NO_STATUS, "")
-    if len(payload) == 1:
-        raise ProtocolFault(PROTOCOL_ERROR, "the peer sent half a close code")
+    # Of a lone byte comes a code below 256, which is none either.
     code = int.from_bytes(payload[:2], "big")
-    return CloseFrame(code, payload[2 : 2 + REASON_LIMIT].decode("utf-8", errors="replace"))
+    if not any(code in codes for codes in _CLOSE_CODES):
+        raise ProtocolFault(PROTOCOL_ERROR, "the peer sent an invalid close frame")
+    return CloseFrame(code, payload[2:].decode("utf-8", errors="replace"))
 
 
 class MaskKeys:
@@ -291,12 +315,12 @@ def encode_frame(payload: bytes, opcode: int, keys: MaskKeys) -> bytes:
     size = len(payload)
     if size < LENGTH_16:
         head = bytes((FIN_BIT | opcode, MASK_BIT | size))
-    elif size < websocket.ABNF.LENGTH_16:
+    elif size < 1 << 16:
         head = struct.pack("!BBH", FIN_BIT | opcode, MASK_BIT | LENGTH_16, size)
     else:
         head = struct.pack("!BBQ", FIN_BIT | opcode, MASK_BIT | LENGTH_64, size)
     key = keys()
-    # As the library masks, without its checks: half the price of a small frame.
+    # As one number, which is the fastest way that Python has.
     pad = (key * (size // len(key) + 1))[:size]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")
     return b"".join((head, key, masked.to_bytes(size, "big")))

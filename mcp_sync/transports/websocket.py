@@ -10,8 +10,6 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 
-import websocket
-
 from ..deadline import Deadline
 from ..errors import MCPConfigurationError
 from ..headers import check_headers, check_subprotocols
@@ -26,7 +24,6 @@ from .framing import (
     NO_STATUS,
     PING,
     PONG,
-    PROTOCOL_ERROR,
     FrameBuffer,
     ProtocolFault,
     parse_close,
@@ -173,21 +170,16 @@ class WebSocketTransport(StreamTransport):
             raise self._fail(
                 ProtocolFault(INVALID_PAYLOAD, "the peer sent text that is not UTF-8")
             ) from error
-        except websocket.WebSocketProtocolException as error:
-            raise self._fail(
-                ProtocolFault(PROTOCOL_ERROR, "the peer sent an invalid close frame")
-            ) from error
 
     def _next_text(self, frames: FrameBuffer, deadline: Deadline | None) -> str | None:
         while True:
-            frame = frames.recv_frame()
-            payload: bytes = frame.data  # type: ignore[assignment]  # The library types both ways.
-            if frame.opcode < CLOSE:
-                whole = frames.fragments.add(payload, bool(frame.fin))
+            opcode, is_last, payload = frames.take_frame()
+            if opcode < CLOSE:
+                whole = frames.fragments.add(payload, is_last)
                 if whole is not None:
                     return whole.decode("utf-8")
             else:
-                self._take_control_frame(frame.opcode, payload)
+                self._take_control_frame(opcode, payload)
             if deadline is not None and deadline.is_over():
                 return None
 

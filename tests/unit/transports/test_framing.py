@@ -47,13 +47,12 @@ def messages(frames: FrameBuffer) -> Iterator[bytes]:
             if text is not None:
                 yield text
                 continue
-            frame = frames.recv_frame()
+            _, is_last, payload = frames.take_frame()
         except Pause:
             continue
         except EOFError:
             return
-        assert isinstance(frame.data, bytes)
-        whole = frames.fragments.add(frame.data, bool(frame.fin))
+        whole = frames.fragments.add(payload, is_last)
         if whole is not None:
             yield whole
 
@@ -92,7 +91,7 @@ def test_a_stream_cut_and_paused_anywhere_gives_the_same_messages(seed: int) -> 
 def test_a_frame_over_the_limit_is_refused_before_its_payload_is_read(size: int) -> None:
     frames = FrameBuffer(feed(server_frame(TEXT, declared=size)), LIMIT)
     with pytest.raises(ProtocolFault) as caught:
-        frames.recv_frame()
+        frames.take_frame()
     assert (caught.value.code, caught.value.size) == (1009, size)
     assert str(LIMIT) in caught.value.cause
 
@@ -173,16 +172,47 @@ def test_anything_else_is_left_to_the_parser(stream: bytes) -> None:
     assert FrameBuffer(feed(stream), LIMIT).take_text() is None
 
 
+@pytest.mark.parametrize(
+    ("head", "opcode", "is_last"),
+    [
+        (b"\x81\x05", TEXT, True),
+        (b"\x01\x05", TEXT, False),
+        (b"\x88\x05", CLOSE, True),
+        (b"\x89\x05", PING, True),
+        (b"\x8a\x05", PONG, True),
+        # A length in more bytes than it needs.
+        (b"\x81\x7e\x00\x05", TEXT, True),
+        (b"\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x05", TEXT, True),
+    ],
+)
+def test_a_frame_left_at_any_byte_is_taken_up_again(
+    head: bytes, opcode: int, is_last: bool
+) -> None:
+    stream = head + b"hello"
+    for cut in range(len(stream)):
+        chunks = stream[:cut], None, None, stream[cut:] + b"\x8a\x01!"
+        frames = FrameBuffer(feed(*filter(lambda chunk: chunk != b"", chunks)), LIMIT)
+        for _ in range(2):
+            with pytest.raises(Pause):
+                frames.take_frame()
+            assert frames.has_bytes == (cut > 0)
+            if cut:
+                assert frames.take_text() is None
+        assert frames.take_frame() == (opcode, is_last, b"hello")
+        assert frames.take_frame() == (PONG, True, b"!")
+        assert not frames.has_bytes
+
+
 def test_a_broken_header_is_refused_before_anything_else_of_the_frame_has_come() -> None:
     frames = FrameBuffer(feed(server_frame(0x3, b"x" * 200)[:2], None), LIMIT)
     with pytest.raises(ProtocolFault):
-        frames.recv_frame()
+        frames.take_frame()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 3, 5])
 def test_the_end_of_the_stream_is_told_wherever_it_comes(cut: int) -> None:
     with pytest.raises(EOFError):
-        FrameBuffer(feed(server_frame(TEXT, b"hello")[:cut]), LIMIT).recv_frame()
+        FrameBuffer(feed(server_frame(TEXT, b"hello")[:cut]), LIMIT).take_frame()
 
 
 @pytest.mark.parametrize(
@@ -203,10 +233,21 @@ def test_a_close_frame_gives_its_code_and_its_reason(
     assert (close.code, close.reason) == (code, reason)
 
 
-def test_half_a_close_code_is_a_fault() -> None:
+@pytest.mark.parametrize("payload", [b"\x00", b"\x03", b"\xff"])
+def test_half_a_close_code_is_a_fault(payload: bytes) -> None:
     with pytest.raises(ProtocolFault) as caught:
-        parse_close(b"\x03")
+        parse_close(payload)
     assert caught.value.code == 1002
+
+
+def test_a_close_code_that_nobody_may_send_is_a_fault() -> None:
+    allowed = []
+    for code in range(65_536):
+        try:
+            allowed.append(parse_close(code.to_bytes(2, "big") + b"why").code)
+        except ProtocolFault as fault:
+            assert (fault.code, fault.cause) == (1002, "the peer sent an invalid close frame")
+    assert allowed == [*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)]
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
