@@ -129,6 +129,7 @@ def test_a_flood_of_empty_fragments_is_refused() -> None:
         (server_frame(0x3, b"hi"), 1002, "opcode 3"),
         (server_frame(0xB, b"hi"), 1002, "opcode 11"),
         (server_frame(PING, b"hi", fin=False), 1002, "fragmented control"),
+        (server_frame(PONG, b"hi", fin=False), 1002, "fragmented control"),
         (server_frame(CLOSE, b"", fin=False), 1002, "fragmented control"),
         (server_frame(PING, b"x" * 126), 1002, "over 125"),
         (server_frame(PONG, declared=1 << 40), 1002, "over 125"),
