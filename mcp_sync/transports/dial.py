@@ -1,6 +1,6 @@
-"""Dialing: resolve, connect, TLS. Every wait is bounded by one deadline and ended by ``abort``.
+"""Dialing: resolve, connect. Every wait is bounded by one deadline and ended by ``abort``.
 
-Knows sockets and certificates; nothing of HTTP or WebSocket.
+Knows sockets; nothing of HTTP or WebSocket, and of TLS only that something may lie on top.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ import contextlib
 import errno
 import os
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from ..deadline import Deadline
-from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError
+from ..errors import MCPConnectionError, MCPError
 from ..url import ProxyUrl, WebSocketUrl
 from .base import LinkDown, Resolver
 from .readiness import POLLIN, POLLOUT, SelfPipe, make_poll, poll_timeout
-from .tls import TlsConnection
+from .tls_errors import describe_tls_error, wanted_events
 
 __all__ = [
     "DialWait",
@@ -26,8 +25,6 @@ __all__ = [
     "describe_os_error",
     "is_connected_to_itself",
     "resolve_host",
-    "start_tls",
-    "tls_alert",
 ]
 
 Result = TypeVar("Result")
@@ -51,18 +48,6 @@ _SOCKET_OPTIONS = (
 
 _UNDER_WAY = frozenset(
     {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", -1)}
-)
-
-# What a server's TLS alert says of our certificate (RFC 8446, 6.2), as OpenSSL names it.
-_CERTIFICATE_ALERTS = (
-    "CERTIFICATE_REQUIRED",
-    "BAD_CERTIFICATE",
-    "UNSUPPORTED_CERTIFICATE",
-    "CERTIFICATE_REVOKED",
-    "CERTIFICATE_EXPIRED",
-    "CERTIFICATE_UNKNOWN",
-    "UNKNOWN_CA",
-    "ACCESS_DENIED",
 )
 
 
@@ -138,20 +123,20 @@ class DialWait:
             self.check()
             try:
                 return act()
-            except ssl.SSLWantReadError:
-                self.wait(sock, POLLIN)
-            except ssl.SSLWantWriteError:
-                self.wait(sock, POLLOUT)
             except (BlockingIOError, InterruptedError):
                 self.wait(sock, events)
+            except OSError as error:
+                wanted = wanted_events(error)
+                if not wanted:
+                    raise
+                self.wait(sock, wanted)
 
 
 def describe_os_error(error: OSError) -> str:
     """An OSError in words, without the file names and addresses it may carry."""
-    if isinstance(error, ssl.SSLEOFError):
-        return "the peer closed the connection"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({getattr(error, 'reason', None) or 'no reason given'})"
+    of_tls = describe_tls_error(error)
+    if of_tls is not None:
+        return of_tls
     if isinstance(error, socket.gaierror) or error.errno is None:
         return error.strerror or str(error) or type(error).__name__
     return os.strerror(error.errno).lower()
@@ -250,58 +235,3 @@ def _set_options(sock: socket.socket) -> None:
             # A system that knows the name may still refuse it; the link works without.
             with contextlib.suppress(OSError):
                 sock.setsockopt(level, option, value)
-
-
-def start_tls(
-    sock: socket.socket, url: WebSocketUrl, context: ssl.SSLContext | None, wait: DialWait
-) -> TlsConnection:
-    """Do the TLS handshake on a connected socket.
-
-    Args:
-        sock: connected and non-blocking; it is closed when this fails.
-        url: whose host the certificate must name.
-        context: None makes the default one, which verifies.
-        wait: the dial's deadline and self-pipe.
-
-    Raises:
-        MCPConnectionRejected: a certificate was refused, by us or by the server.
-        MCPConnectionError: it failed in a way that may pass.
-        LinkDown: the transport was aborted meanwhile.
-    """
-    wait.step = "doing the TLS handshake"
-    try:
-        connection = TlsConnection(sock, context or ssl.create_default_context(), url.host)
-        wait.perform(connection, connection.do_handshake, POLLIN)
-    except BaseException as error:  # as above
-        sock.close()
-        if isinstance(error, (OSError, ValueError)) and not isinstance(error, MCPError):
-            raise _tls_error(error, wait) from error
-        raise
-    return connection
-
-
-def _tls_error(error: OSError | ValueError, wait: DialWait) -> MCPConnectionError:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        reason = str(error.verify_message)
-        return MCPConnectionRejected(
-            f"the TLS certificate of {wait.address} was refused: {reason}; trust its issuer in "
-            "the SSL context, or dial the name the certificate was made for",
-            tls_reason=reason,
-        )
-    return tls_alert(error, wait) or wait.failed(
-        describe_os_error(error) if isinstance(error, OSError) else "TLS cannot be set up"
-    )
-
-
-def tls_alert(error: BaseException, wait: DialWait) -> MCPConnectionRejected | None:
-    """The rejection that a server's alert about our certificate means; None for other errors."""
-    reason = getattr(error, "reason", None)
-    if isinstance(error, ssl.SSLError) and isinstance(reason, str):
-        for alert in _CERTIFICATE_ALERTS:
-            if alert in reason:
-                return MCPConnectionRejected(
-                    f"{wait.address} refused our TLS certificate or the lack of one ({reason}); "
-                    "load the client certificate it asks for into the SSL context",
-                    tls_reason=reason,
-                )
-    return None

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError, shorten
 from ..url import WebSocketUrl, mask_url
-from .dial import DialWait, describe_os_error, tls_alert
+from .dial import DialWait, describe_os_error
 from .http_head import Channel, parse_head, read_head, read_retry_after, send_request
 from .late_import import importing
+from .tls_errors import tls_alert
 
 __all__ = ["Upgraded", "upgrade"]
 
@@ -74,7 +75,7 @@ def upgrade(
     except MCPError:
         raise
     except OSError as error:
-        raise tls_alert(error, wait) or wait.failed(describe_os_error(error)) from error
+        raise tls_alert(error, wait.address) or wait.failed(describe_os_error(error)) from error
     fields = _check_answer(head, accept, wait)
     return Upgraded(_check_selection(fields, subprotocols, wait), rest)
 

@@ -7,15 +7,15 @@ byte stream share; here is what joins them. It knows texts, not JSON-RPC.
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from ..deadline import Deadline
 from ..errors import MCPConfigurationError
 from ..headers import check_headers, check_subprotocols
 from ..url import WebSocketUrl, parse_websocket_url
 from .base import LinkDown, LinkInfo, Resolver
-from .dial import ABORTED, DialWait, connect_tcp, resolve_host, start_tls
+from .dial import ABORTED, DialWait, connect_tcp, resolve_host
 from .duplex import StreamTransport
 from .frame_writer import FrameWriter
 from .framing import (
@@ -28,12 +28,16 @@ from .framing import (
     ProtocolFault,
     parse_close,
 )
+from .late_import import importing
 from .proxy import find_proxy, open_tunnel
 from .streams import CLOSE_ABNORMAL, ByteStream
 from .tcp_stream import TcpStream
-from .tls import TlsConnection
-from .tls_stream import TlsStream
 from .upgrade import Upgraded, upgrade
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .tls import TlsConnection
 
 __all__ = ["WebSocketSettings", "WebSocketTransport"]
 
@@ -131,24 +135,28 @@ class WebSocketTransport(StreamTransport):
             peer_address = _name_of_peer(sock)
             channel: socket.socket | TlsConnection = sock
             if target.is_secure:
+                with importing:
+                    from .tls_dial import start_tls  # noqa: PLC0415 - ws does without TLS
                 channel = start_tls(sock, target, settings.ssl_context, wait)
             upgraded = upgrade(channel, target, settings.headers, settings.subprotocols, wait)
             wait.check()
+            self._begin(channel, upgraded)
         except BaseException:  # whatever it was, no descriptor may be left open
             sock.close()
             raise
-        self._begin(channel, upgraded)
         return LinkInfo(
             peer_address=peer_address,
             subprotocol=upgraded.subprotocol,
-            tls_version=channel.version() if isinstance(channel, TlsConnection) else None,
+            tls_version=None if isinstance(channel, socket.socket) else channel.version(),
         )
 
     def _begin(self, channel: socket.socket | TlsConnection, upgraded: Upgraded) -> None:
-        if isinstance(channel, TlsConnection):
-            stream: ByteStream = TlsStream(channel, self._pipe, self)
+        if isinstance(channel, socket.socket):
+            stream: ByteStream = TcpStream(channel, self._pipe, self)
         else:
-            stream = TcpStream(channel, self._pipe, self)
+            with importing:
+                from .tls_stream import TlsStream  # noqa: PLC0415 - as above
+            stream = TlsStream(channel, self._pipe, self)
         self._frames = FrameBuffer(self._next_bytes, self._settings.max_message_size, upgraded.rest)
         self._writer = self._frame_writer = FrameWriter(stream, self.abort)
         self._stream = stream

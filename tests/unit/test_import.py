@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import ast
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 
 import mcp_sync
+from mcp_sync.testing import WebSocketConnection, WebSocketPeer
 from peers_mcp import Line, Switchboard, modern, shake
 
 UNWANTED = [
     "asyncio",
     "tenacity",
     "websockets",
+    "websocket",
+    "ssl",
+    "hashlib",
     "cattrs",
     "jsonschema",
     "sqlite3",
     "rich",
     "pytest",
 ]
-"""What belongs to extras, to the first outage or to handlers that are coroutine functions."""
+"""What belongs to extras, to links, to the first outage or to handlers that are coroutine
+functions."""
 
 
 def modules_after(statement: str) -> set[str]:
@@ -93,6 +100,7 @@ def test_importing_the_package_does_not_load_the_rooms_above_it(
     [
         "import mcp_sync; mcp_sync.MCPClient().close()",
         "import mcp_sync; mcp_sync.ClientConfig.from_env({})",
+        "import mcp_sync.transports.websocket",
     ],
 )
 def test_making_a_client_or_its_settings_loads_no_more(statement: str) -> None:
@@ -122,3 +130,62 @@ def test_until_the_first_result_nothing_loads_attrs(handshake: Callable[[Line], 
             loaded = set(program.communicate(timeout=30)[0].split())
     assert "mcp_sync.types.session" in loaded
     assert loaded & {"attr", "attrs"} == set()
+
+
+OPENING = """
+from mcp_sync.deadline import Deadline
+from mcp_sync.connection.resolver import resolve
+from mcp_sync.errors import MCPConnectionError
+from mcp_sync.transports.base import LinkDown
+from mcp_sync.transports.websocket import WebSocketSettings, WebSocketTransport
+transport = WebSocketTransport(WebSocketSettings(url={url!r}), resolve)
+try:
+    transport.open(Deadline(10))
+    transport.send("x", Deadline(10))
+    transport.receive(Deadline(10))
+except (LinkDown, MCPConnectionError) as error:
+    assert {words!r} in str(error), error
+else:
+    raise AssertionError("the link lives")
+transport.release()
+"""
+
+
+def test_a_ws_link_from_its_first_byte_to_its_loss_loads_neither_tls_nor_a_library() -> None:
+    def script(connection: WebSocketConnection) -> None:
+        connection.read_text()
+        connection.reset()
+
+    with WebSocketPeer(script) as peer:
+        loaded = modules_after(OPENING.format(url=peer.url, words="reset by peer"))
+    assert {"mcp_sync.transports.websocket", "hashlib"} <= loaded
+    assert loaded & {"ssl", "_ssl", "mcp_sync.transports.tls", "websocket", "websockets"} == set()
+
+
+def test_a_ws_dial_that_fails_loads_no_tls() -> None:
+    with WebSocketPeer(lambda connection: connection.reset(), upgrade=False) as peer:
+        loaded = modules_after(OPENING.format(url=peer.url, words="reset by peer"))
+    assert loaded & {"ssl", "_ssl"} == set()
+
+
+def test_a_wss_link_loads_tls_by_itself() -> None:
+    # In this process it was loaded by the tests.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with WebSocketPeer(lambda connection: connection.hold(), tls=context) as peer:
+        loaded = modules_after(OPENING.format(url=peer.url, words="certificate"))
+    assert {"ssl", "mcp_sync.transports.tls"} <= loaded
+
+
+def test_an_error_while_another_thread_loads_tls_waits_for_the_whole_of_it() -> None:
+    modules_after("""
+import errno, threading
+from mcp_sync.transports.dial import describe_os_error
+sys.setswitchinterval(1e-6)
+loading = threading.Thread(target=__import__, args=("ssl",))
+loading.start()
+while "ssl" not in sys.modules:
+    pass
+assert describe_os_error(ConnectionResetError(errno.ECONNRESET, "")) == "connection reset by peer"
+loading.join()
+""")

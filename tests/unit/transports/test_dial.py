@@ -26,10 +26,11 @@ from mcp_sync.transports.dial import (
     describe_os_error,
     is_connected_to_itself,
     resolve_host,
-    start_tls,
 )
-from mcp_sync.transports.readiness import SelfPipe
+from mcp_sync.transports.readiness import POLLIN, POLLOUT, SelfPipe
 from mcp_sync.transports.tls import TlsConnection
+from mcp_sync.transports.tls_dial import start_tls
+from mcp_sync.transports.tls_errors import wanted_events
 from mcp_sync.url import parse_websocket_url
 from timing import MS
 
@@ -394,3 +395,16 @@ def test_a_tls_handshake_with_a_mute_peer_ends_at_an_abort(
 )
 def test_an_os_error_is_put_into_words_without_its_arguments(error: OSError, words: str) -> None:
     assert re.fullmatch(words, describe_os_error(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "events"),
+    [
+        (ssl.SSLWantReadError(), POLLIN),
+        (ssl.SSLWantWriteError(), POLLOUT),
+        (ssl.SSLError(1, "any text"), 0),
+        (ConnectionResetError(), 0),
+    ],
+)
+def test_what_tls_waits_for_is_told_from_what_has_failed(error: OSError, events: int) -> None:
+    assert wanted_events(error) == events
