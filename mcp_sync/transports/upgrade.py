@@ -142,7 +142,7 @@ def _check_answer(head: bytes, accept: str, wait: DialWait) -> Fields:
 def _joined(fields: Fields, name: str) -> str | None:
     """All values of a field as one (RFC 9110, 5.3); None where there is no such field."""
     values = fields.get(name)
-    return None if values is None else ", ".join(filter(None, values))
+    return None if values is None else ", ".join(values)
 
 
 def _tokens(fields: Fields, name: str) -> set[str]:
