@@ -64,7 +64,7 @@ def test_the_metadata_is_complete(metadata: Message) -> None:
     )
 
 
-def test_without_an_extra_three_libraries_are_needed(metadata: Message) -> None:
+def test_without_an_extra_two_libraries_are_needed(metadata: Message) -> None:
     needed = metadata.get_all("Requires-Dist", [])
     plain = sorted(line.partition(">")[0] for line in needed if "extra ==" not in line)
-    assert plain == ["attrs", "tenacity", "websocket-client"]
+    assert plain == ["attrs", "tenacity"]

@@ -103,7 +103,6 @@ FOREIGN = {
     "regex": {"features"},
     "rich": {"roof"},
     "tenacity": {"connection"},
-    "websocket": {"transports"},
     "websockets": {"embedded", "testing"},
     "pytest": {"testing"},
 }
