@@ -320,7 +320,8 @@ class Call(Future[Any]):
             TimeoutError: not settled within ``timeout``.
             MCPError: the call failed; its kind tells how.
         """
-        self._keeper.wait(self, Deadline(timeout))
+        if not self.done():
+            self._keeper.wait(self, Deadline(timeout))
         return self.outcome()
 
     def done(self) -> bool:

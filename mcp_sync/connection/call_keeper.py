@@ -154,10 +154,10 @@ class CallKeeper(abc.ABC):
         if not call.done():
             self.calls.tell_half_time(call)
             self._await_end(call)
-        if not call.done():
-            self.calls.expire(call)
-            # Whoever writes it has the same deadline, and settles it.
-            call.wait_settled(_SETTLE_SECONDS)
+            if not call.done():
+                self.calls.expire(call)
+                # Whoever writes it has the same deadline, and settles it.
+                call.wait_settled(_SETTLE_SECONDS)
         try:
             return call.outcome()
         finally:

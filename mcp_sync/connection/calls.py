@@ -81,7 +81,7 @@ class Calls:
 
     def is_full(self) -> bool:
         """Whether ``max_pending`` calls are unanswered. Holds the lock."""
-        return len(self.peer) >= self._gate.config.max_pending
+        return len(self.peer.table) >= self._gate.config.max_pending
 
     def is_idle(self) -> bool:
         """Whether nothing is queued, being written or unanswered. Holds the lock."""

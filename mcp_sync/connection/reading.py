@@ -50,7 +50,7 @@ class Reading:
 
     def wait(self, call: Call, deadline: Deadline) -> None:
         """Wait until a call is settled or the deadline is over, reading the link if nobody does."""
-        while not call.done():
+        while True:
             link = call.link
             if link is None or not self._lead(link, call, deadline):
                 self._follow(call, deadline)

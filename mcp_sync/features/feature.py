@@ -49,10 +49,10 @@ class McpFeature(BaseClient):
         self, params: Mapping[str, Any] | None, meta: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any] | None:
         """The params with the caller's ``_meta``, and the trace that the caller is in."""
-        trace = _current_trace()
+        trace = _current_trace() if "opentelemetry.trace" in sys.modules else None
         if not trace and not meta:
             return params
-        return {**(params or {}), "_meta": {**trace, **(meta or {})}}
+        return {**(params or {}), "_meta": {**(trace or {}), **(meta or {})}}
 
     def _ask(
         self,
@@ -140,9 +140,7 @@ class McpFeature(BaseClient):
 
 
 def _current_trace() -> Mapping[str, str]:
-    """The trace that the caller is in, where the program itself uses OpenTelemetry."""
-    if "opentelemetry.trace" not in sys.modules:
-        return {}
+    """The trace that the caller is in, of a program that itself uses OpenTelemetry."""
     from .tracing import current_trace
 
     return current_trace()

@@ -34,42 +34,43 @@ class Peer(Generic[Entry]):
     def __init__(self) -> None:
         self.next_number: Callable[[], int] = itertools.count(1).__next__
         """Allots the next request number; atomic."""
-        self._pending: dict[RequestId, Entry] = {}
+        self.table: dict[RequestId, Entry] = {}
+        """The requests without an answer, by their ids; for looking at alone."""
         self._withdrawn: collections.deque[RequestId] = collections.deque(maxlen=_REMEMBERED_IDS)
 
     def register(self, request_id: RequestId, entry: Entry) -> None:
         """Put a request into the table, before its first byte is written."""
-        self._pending[request_id] = entry
+        self.table[request_id] = entry
 
     def take(self, request_id: RequestId) -> Entry | None:
         """Take an answered request out of the table; None when it is not in it."""
-        entry = self._pending.pop(request_id, None)
+        entry = self.table.pop(request_id, None)
         if entry is None and type(request_id) is str:
-            entry = self._pending.pop(_unquoted(request_id), None)
+            entry = self.table.pop(_unquoted(request_id), None)
         return entry
 
     def find(self, request_id: object) -> Entry | None:
         """Look an unanswered request up, by an id as it came; None when it is not in the table."""
         if type(request_id) is int:
-            return self._pending.get(request_id)
+            return self.table.get(request_id)
         if not isinstance(request_id, str):
             return None
-        entry = self._pending.get(request_id)
+        entry = self.table.get(request_id)
         if entry is None and type(request_id) is str:
-            entry = self._pending.get(_unquoted(request_id))
+            entry = self.table.get(_unquoted(request_id))
         return entry
 
     def withdraw(self, request_id: RequestId) -> Entry | None:
         """Take a request out that nobody waits for any more; its answer will count as late."""
-        entry = self._pending.pop(request_id, None)
+        entry = self.table.pop(request_id, None)
         if entry is not None:
             self._withdrawn.append(request_id)
         return entry
 
     def take_all(self) -> list[tuple[RequestId, Entry]]:
         """Empty the table, in the order of registration: the link is lost."""
-        taken = list(self._pending.items())
-        self._pending.clear()
+        taken = list(self.table.items())
+        self.table.clear()
         return taken
 
     def was_withdrawn(self, request_id: RequestId | None) -> bool:
@@ -79,10 +80,10 @@ class Peer(Generic[Entry]):
         return type(request_id) is str and _unquoted(request_id) in self._withdrawn
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return len(self.table)
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._pending.values())
+        return iter(self.table.values())
 
 
 def _unquoted(request_id: str) -> RequestId:
