@@ -180,7 +180,7 @@ def handlers(peer: Any, *, registered: int, count: int = 800) -> dict[str, float
         listener.close()
 
 
-def clients(peer: Any, *, number: int, count: int = 2000) -> dict[str, float]:
+def clients(peer: Any, *, number: int, count: int = 4000) -> dict[str, float]:
     """A call of one after the other of many clients, against calls of one; threads of each."""
     before = threading.active_count()
     crowd = [Ours(peer.url, handlers=0) for _ in range(number)]
