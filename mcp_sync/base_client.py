@@ -21,11 +21,11 @@ from .connection.connection import Connection
 from .connection.dispatcher import Dispatcher
 from .connection.worker import start_worker
 from .deadline import Deadline
+from .late_import import importing
 from .process_hooks import track
 from .protocol.dialect import Dialect
 from .states import ConnectionState
 from .transports.base import Transport
-from .transports.late_import import importing
 from .types.session import InitializeResult
 
 if TYPE_CHECKING:

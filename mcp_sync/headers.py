@@ -12,7 +12,8 @@ __all__ = ["check_headers", "check_subprotocols"]
 # RFC 9110, 5.6.2 (token) and 5.5 (field values: no control characters but the tab).
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # A text, which is compiled with the first value: few users add any.
-_FORBIDDEN_IN_VALUE = r"[\x00-\x08\x0a-\x1f\x7f]"
+# Half a pair of surrogates, as Python reads bytes that are no UTF-8, cannot be sent.
+_FORBIDDEN_IN_VALUE = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
 
 _OWNED_BY_THE_UPGRADE = frozenset({"host", "upgrade", "connection", "content-length"})
 _OWNED_PREFIX = "sec-websocket-"
@@ -28,7 +29,8 @@ def check_headers(headers: Mapping[str, str], setting: str = "headers") -> None:
     Raises:
         MCPConfigurationError: a name is not an HTTP token, a name belongs to the upgrade itself
             (Host, Upgrade, Connection, Content-Length, Sec-WebSocket-*), or a value holds CR, LF,
-            NUL or another control character. It names the header, never its value.
+            NUL, another control character or half a surrogate pair. It names the header, never
+            its value.
     """
     for name, value in headers.items():
         if not _is_token(name):
@@ -42,7 +44,8 @@ def check_headers(headers: Mapping[str, str], setting: str = "headers") -> None:
             raise MCPConfigurationError(
                 setting,
                 name,
-                "must have a str without CR, LF, NUL and control characters as its value",
+                "must have a str without CR, LF, NUL, control characters and lone surrogates "
+                "as its value",
             )
 
 

@@ -14,7 +14,8 @@ __all__ = ["ProxyUrl", "WebSocketUrl", "mask_url", "parse_proxy_url", "parse_web
 
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
 DEFAULT_PROXY_PORT = 80
-_CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
+# Half a pair of surrogates, as Python reads bytes that are no UTF-8, cannot be sent either.
+_CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _HOST = re.compile(r"[0-9A-Za-z._\-]+")
 _SAFE_IN_RESOURCE = "/?:@!$&'()*+,;=~%-._"
 
@@ -187,7 +188,7 @@ def _broken_rule(url: str, parts: SplitResult, scheme: str) -> str | None:
 
 
 def _ascii_host(host: str, url: str, setting: str) -> str:
-    if ":" in host:
+    if ":" in host and host.isascii():
         return host
     try:
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")

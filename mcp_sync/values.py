@@ -10,9 +10,12 @@ Every other value is made by attrs: this room is to learn no more of its words.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from .late_import import importing
 
 __all__ = ["evolve", "field", "frozen"]
 
@@ -61,11 +64,18 @@ class _Plan:
         self.required = {
             one.name for one in fields if one.default is _NOTHING and one.factory is None
         }
+        self._twin: Any = None
 
-    @cached_property
+    @property
     def twin(self) -> Any:
         """The same class, made by attrs."""
-        import attrs  # noqa: PLC0415 - what this room is for
+        if self._twin is None:
+            self._twin = self._make_twin()
+        return self._twin
+
+    def _make_twin(self) -> Any:
+        with importing:
+            import attrs  # noqa: PLC0415 - what this room is for
 
         like = ("__annotations__", "__module__", "__qualname__")
         body: dict[str, Any] = {name: getattr(self.cls, name) for name in like}
@@ -127,6 +137,18 @@ class _Methods:
         told = ", ".join(one.shown(getattr(self, one.name)) for one in fields)
         return f"{type(self).__qualname__.rpartition('>.')[2]}({told})"
 
+    def __replace__(self, /, **changes: Any) -> Any:
+        return _evolve(self, **changes)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        made: Any = cls.__plan__.cls
+        super(made, cls).__init_subclass__(**options)
+        if "attr" in sys.modules:
+            # attrs lets a class that derives from a frozen one set its own fields, if it finds
+            # its own methods there.
+            for name in ("__setattr__", "__delattr__"):
+                setattr(made, name, getattr(cls.__plan__.twin, name))
+
     def __setattr__(self, name: str, value: object) -> None:
         _refuse()
 
@@ -139,6 +161,8 @@ _GIVEN: Final = (
     "__eq__",
     "__hash__",
     "__repr__",
+    "__replace__",
+    "__init_subclass__",
     "__setattr__",
     "__delattr__",
     "__attrs_attrs__",
@@ -147,7 +171,8 @@ _GIVEN: Final = (
 
 
 def _refuse() -> None:
-    from attrs.exceptions import FrozenInstanceError  # noqa: PLC0415 - few meet it
+    with importing:
+        from attrs.exceptions import FrozenInstanceError  # noqa: PLC0415 - few meet it
 
     raise FrozenInstanceError
 

@@ -18,6 +18,7 @@ from ..events import (
     EventHandler,
     NotificationHandler,
 )
+from ..late_import import importing
 from ..states import ConnectionState
 from .event_queue import EventQueue, Job, News, Tally
 from .handlers import ANY_METHOD, Handlers, name_of
@@ -365,7 +366,8 @@ class _Coroutines:
         if not isinstance(result, Coroutine):
             return
         if self._runner is None:
-            import asyncio  # noqa: PLC0415 - it costs more than the rest of the package
+            with importing:
+                import asyncio  # noqa: PLC0415 - it costs more than the rest of the package
 
             self._runner = asyncio.Runner()
         self._runner.run(result)

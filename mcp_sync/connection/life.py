@@ -451,7 +451,8 @@ class Life:
 
     def crashed(self, fault: Exception) -> None:
         """The reader thread met a fault of ours: nobody may wait for it any more."""
-        error = MCPConnectionError(f"internal fault, please report it: {fault!r}")
+        # Its kind alone: what it says may quote a request, with its credentials.
+        error = MCPConnectionError(f"internal fault, please report it: {type(fault).__name__}")
         with self._gate.decide() as decision:
             self.reader_alive = False
             self.close(error, decision)

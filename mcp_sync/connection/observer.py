@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..deadline import Deadline
 from ..errors import MCPError
-from ..transports.late_import import importing
+from ..late_import import importing
 from .calls import Calls
 from .gate import Gate
 from .life import Life

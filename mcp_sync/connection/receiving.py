@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import MCPConnectionLost, MCPError, MCPProtocolError, shorten
+from ..late_import import importing
 from ..protocol.dialect import INTERNAL_ERROR
 from ..protocol.messages import (
     BadRequest,
@@ -24,7 +25,6 @@ from ..protocol.messages import (
     encode_result,
 )
 from ..protocol.rounds import INPUT_REQUIRED, is_complete
-from ..transports.late_import import importing
 from .call import Call
 from .calls import Calls
 from .gate import Decision, Gate

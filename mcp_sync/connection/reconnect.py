@@ -15,7 +15,7 @@ from ..errors import (
     MCPConnectionRejected,
     MCPError,
 )
-from ..transports.late_import import importing
+from ..late_import import importing
 from .link import Loss
 
 __all__ = ["STABLE_SECONDS", "Outage", "is_permanent", "load_policy"]

@@ -10,6 +10,7 @@ from ..client_calls import UNSET, Timeout
 from ..connection.connection import Connection
 from ..deadline import Deadline
 from ..errors import MCPProtocolError
+from ..late_import import importing
 from .feature import McpFeature
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def _nothing(_: Any) -> None:
 
 
 def _to_logging(event: NotificationEvent) -> None:
-    from ..types.logging import LogMessage, python_level
+    with importing:
+        from ..types.logging import LogMessage, python_level
 
     try:
         message = LogMessage.from_wire(event.params)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from ..errors import MCPConnectionRejected, MCPResponseError
+from ..late_import import importing
 from ..types.session import InitializeResult
 from ..types.versions import (
     BATCH_VERSION,
@@ -147,7 +148,8 @@ def initialize(
         answer = yield _ask(offer, common, fallback)
     result = InitializeResult.from_wire(answer)
     if result.protocol_version == COMPAREBLOCKS_VERSION:
-        from .compareblocks import CompareblocksDialect  # noqa: PLC0415 - most servers are none
+        with importing:
+            from .compareblocks import CompareblocksDialect  # noqa: PLC0415 - most are none
 
         return Session(result, CompareblocksDialect())
     if dialect.is_pinned and result.protocol_version != version:

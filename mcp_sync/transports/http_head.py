@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 from typing import Protocol
 
+from ..late_import import importing
 from .dial import DialWait
-from .readiness import POLLIN, POLLOUT
+from .readiness import NO_SIGNAL, POLLIN, POLLOUT
 
 __all__ = ["Channel", "parse_head", "read_head", "read_retry_after", "send_request"]
 
@@ -18,6 +19,7 @@ RECEIVE_SIZE = 65_536
 RETRY_AFTER_CAP_S = 300.0
 HTTP_BEGIN = b"HTTP/1."
 HEAD_END = b"\r\n\r\n"
+SWITCHING_PROTOCOLS = 101
 _STATUS_DIGITS = 3
 # What some readers take for the end of a line or of a text, and what no head may have in it.
 _OTHER_ENDS = ("\r", "\n", "\0")
@@ -32,8 +34,8 @@ class Channel(Protocol):
     def recv(self, size: int, /) -> bytes:
         """Bytes that are there; b"" at the end."""
 
-    def send(self, data: memoryview, /) -> int:
-        """Take what can be taken at once."""
+    def send(self, data: memoryview, flags: int, /) -> int:
+        """Take what can be taken at once; the flags are those of the system call."""
 
 
 def send_request(sock: Channel, request: bytes, wait: DialWait) -> None:
@@ -46,13 +48,13 @@ def send_request(sock: Channel, request: bytes, wait: DialWait) -> None:
     """
     left = memoryview(request)
     while left:
-        left = left[wait.perform(sock, lambda: sock.send(left), POLLOUT) :]  # noqa: B023
+        left = left[wait.perform(sock, lambda: sock.send(left, NO_SIGNAL), POLLOUT) :]  # noqa: B023
 
 
 def read_head(
     sock: Channel, wait: DialWait, send_error: OSError | None = None
 ) -> tuple[bytes, bytes]:
-    """Read a response up to the empty line that ends its head.
+    """Read the head of the final response; those of interim ones are passed over (RFC 9110, 15.2).
 
     Args:
         sock: connected, the request sent.
@@ -67,7 +69,25 @@ def read_head(
         LinkDown: the transport was aborted meanwhile.
         OSError: the stream broke.
     """
-    received = bytearray()
+    head, rest = _read_one_head(bytearray(), sock, wait, send_error)
+    passed = len(head)
+    while _is_interim(head):
+        if passed > HEAD_LIMIT:
+            raise wait.failed(f"the response's headers are over {HEAD_LIMIT} bytes")
+        head, rest = _read_one_head(bytearray(rest), sock, wait, send_error)
+        passed += len(head)
+    return head, rest
+
+
+def _is_interim(head: bytes) -> bool:
+    """Whether a response only says that another one will come."""
+    status = head.partition(b" ")[2][: _STATUS_DIGITS + 1].strip()
+    return len(status) == _STATUS_DIGITS and status[:1] == b"1" and status != b"101"
+
+
+def _read_one_head(
+    received: bytearray, sock: Channel, wait: DialWait, send_error: OSError | None
+) -> tuple[bytes, bytes]:
     while (end := received.find(HEAD_END)) < 0:
         if not HTTP_BEGIN.startswith(received[: len(HTTP_BEGIN)]):
             raise wait.failed("the peer does not speak HTTP")
@@ -90,22 +110,32 @@ def parse_head(head: bytes) -> tuple[int, dict[str, list[str]]] | None:
         head: with its empty line, as ``read_head`` gives it.
 
     Returns:
-        The status, and the values of each field by its name in lower case. None where a line is
-        no status line or no field, which the rest of a folded one is not either.
+        The status, and the values of each field by its name in lower case. None where the first
+        line is no status line, or where the status is 101 and another line is no field: a refusal
+        is understood without it.
     """
     first, *lines = head.decode("utf-8", "replace").removesuffix("\r\n\r\n").split("\r\n")
     code = first.partition(" ")[2].partition(" ")[0]
-    if not (code.isascii() and code.isdigit() and len(code) <= _STATUS_DIGITS):
+    is_status = code.isascii() and code.isdigit() and len(code) <= _STATUS_DIGITS
+    if not is_status or _has_other_end(first):
         return None
-    if any(end in line for line in (first, *lines) for end in _OTHER_ENDS):
-        return None
+    is_strict = int(code) == SWITCHING_PROTOCOLS
     fields: dict[str, list[str]] = {}
+    values: list[str] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not _is_field_name(name):
+        if colon and _is_field_name(name) and not _has_other_end(value):
+            values = fields.setdefault(name.lower(), [])
+            values.append(value.strip(" \t"))
+        elif is_strict:
             return None
-        fields.setdefault(name.lower(), []).append(value.strip(" \t"))
+        elif values and line[:1] in {" ", "\t"}:
+            values[-1] += f" {line.strip()}"  # The rest of a folded line (RFC 9112, 5.2).
     return int(code), fields
+
+
+def _has_other_end(line: str) -> bool:
+    return any(end in line for end in _OTHER_ENDS)
 
 
 def _is_field_name(text: str) -> bool:
@@ -118,9 +148,9 @@ def read_retry_after(field: str | None) -> float | None:
         return None
     if field.isascii() and field.isdigit():
         return min(float(field[:9]), RETRY_AFTER_CAP_S)
-    # Seldom seen: they load a calendar.
-    import datetime  # noqa: PLC0415
-    import email.utils  # noqa: PLC0415
+    with importing:  # Seldom seen: they load a calendar.
+        import datetime  # noqa: PLC0415
+        import email.utils  # noqa: PLC0415
 
     with contextlib.suppress(ValueError, OverflowError):
         moment = email.utils.parsedate_to_datetime(field)

@@ -11,11 +11,11 @@ import re
 import socket
 
 from ..errors import MCPConfigurationError, MCPConnectionError, MCPConnectionRejected
+from ..late_import import importing
 from ..url import ProxyUrl, WebSocketUrl, parse_proxy_url
 from .base import Resolver
 from .dial import DialWait, connect_tcp, describe_os_error, resolve_host
 from .http_head import read_head, read_retry_after, send_request
-from .late_import import importing
 
 __all__ = ["find_proxy", "open_tunnel"]
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from ..deadline import Deadline
 
 __all__ = [
+    "NO_SIGNAL",
     "Poll",
     "SelectorPoll",
     "SelfPipe",
@@ -25,6 +26,9 @@ __all__ = [
 
 POLLIN: int = getattr(select, "POLLIN", 1)
 POLLOUT: int = getattr(select, "POLLOUT", 4)
+
+NO_SIGNAL: int = getattr(socket, "MSG_NOSIGNAL", 0)
+"""For send(2): a script that restores SIGPIPE's default must not die of a lost link."""
 
 LONGEST_POLL_S = 86_400.0
 DRAIN_SIZE = 512

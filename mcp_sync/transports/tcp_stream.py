@@ -13,7 +13,7 @@ import sys
 from typing import Final
 
 from ..deadline import Deadline
-from .readiness import SelfPipe
+from .readiness import NO_SIGNAL, SelfPipe
 from .streams import RECEIVE_SIZE, Gauges, SocketStream
 
 if sys.platform == "linux":
@@ -40,8 +40,7 @@ _CLOSE_WAIT: Final = 8
 _COUNTS: Final = 10
 """How often it is counted anew when something has come meanwhile."""
 
-# A script that restores SIGPIPE's default must not die of a lost link.
-_SEND_FLAGS: Final = getattr(socket, "MSG_NOSIGNAL", 0) | getattr(socket, "MSG_DONTWAIT", 0)
+_SEND_FLAGS: Final = NO_SIGNAL | getattr(socket, "MSG_DONTWAIT", 0)
 
 
 class TcpStream(SocketStream):

@@ -12,6 +12,8 @@ import socket
 import ssl
 import threading
 
+from .readiness import NO_SIGNAL
+
 __all__ = ["TlsConnection"]
 
 RECEIVE_SIZE = 65_536
@@ -88,7 +90,7 @@ class TlsConnection:
             self._fill_or_want()
         return data
 
-    def send(self, data: bytes | memoryview) -> int:
+    def send(self, data: bytes | memoryview, _flags: int = 0) -> int:
         """Encrypt some bytes and hand them to the kernel; how many are out as a whole.
 
         After SSLWantWriteError the same bytes must be sent again: their record is under way.
@@ -191,7 +193,7 @@ class TlsConnection:
             return 0
         self._is_pushing = True
         try:
-            count = self.socket.send(self._output)
+            count = self.socket.send(self._output, NO_SIGNAL)
             del self._output[:count]
             self._sent += count
             return count

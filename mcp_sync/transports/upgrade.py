@@ -11,10 +11,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import MCPConnectionError, MCPConnectionRejected, MCPError, shorten
+from ..late_import import importing
 from ..url import WebSocketUrl, mask_url
 from .dial import DialWait, describe_os_error
-from .http_head import Channel, parse_head, read_head, read_retry_after, send_request
-from .late_import import importing
+from .http_head import (
+    SWITCHING_PROTOCOLS,
+    Channel,
+    parse_head,
+    read_head,
+    read_retry_after,
+    send_request,
+)
 from .tls_errors import tls_alert
 
 __all__ = ["Upgraded", "upgrade"]
@@ -28,7 +35,6 @@ ALWAYS_ACCEPTED_SUBPROTOCOL = "mcp"
 
 NO_UPGRADE = "the peer's answer is no WebSocket upgrade"
 
-SWITCHING_PROTOCOLS = 101
 REDIRECTS = range(300, 400)
 CLIENT_ERRORS = range(400, 500)
 _TRANSIENT_4XX = frozenset({408, 425, 429})
@@ -171,9 +177,10 @@ def _refusal(wait: DialWait, status: int, fields: Fields) -> MCPConnectionError:
     answer = f"{wait.address} answered the WebSocket upgrade with HTTP {status}"
     if status in REDIRECTS:
         # One of them: joined, what one may hide would show behind the other.
-        target = mask_url(fields.get("location", [""])[-1] or "nowhere")
+        location = fields.get("location", [""])[-1]
+        target = repr(shorten(mask_url(location))) if location else "nowhere"
         return MCPConnectionRejected(
-            f"{answer}, a redirect to {shorten(target)}; redirects are not followed: give the "
+            f"{answer}, a redirect to {target}; redirects are not followed: give the "
             "final ws:// or wss:// URL",
             status=status,
         )

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..deadline import Deadline
-from ..errors import MCPConfigurationError
+from ..errors import MCPConfigurationError, MCPConnectionRejected
 from ..headers import check_headers, check_subprotocols
+from ..late_import import importing
 from ..url import WebSocketUrl, parse_websocket_url
 from .base import LinkDown, LinkInfo, Resolver
 from .dial import ABORTED, DialWait, connect_tcp, resolve_host
@@ -28,7 +29,6 @@ from .framing import (
     ProtocolFault,
     parse_close,
 )
-from .late_import import importing
 from .proxy import find_proxy, open_tunnel
 from .streams import CLOSE_ABNORMAL, ByteStream
 from .tcp_stream import TcpStream
@@ -135,9 +135,7 @@ class WebSocketTransport(StreamTransport):
             peer_address = _name_of_peer(sock)
             channel: socket.socket | TlsConnection = sock
             if target.is_secure:
-                with importing:
-                    from .tls_dial import start_tls  # noqa: PLC0415 - ws does without TLS
-                channel = start_tls(sock, target, settings.ssl_context, wait)
+                channel = _start_tls(sock, settings, wait)
             upgraded = upgrade(channel, target, settings.headers, settings.subprotocols, wait)
             wait.check()
             self._begin(channel, upgraded)
@@ -232,6 +230,16 @@ class WebSocketTransport(StreamTransport):
             self._pipe.abort()  # Whoever resolves shall know why it ended.
             self._end_resolving()
         super().abort()
+
+
+def _start_tls(sock: socket.socket, settings: WebSocketSettings, wait: DialWait) -> TlsConnection:
+    try:
+        with importing:
+            from .tls_dial import start_tls  # noqa: PLC0415 - ws does without TLS
+    except ImportError as error:
+        rule = "wss:// needs the module ssl, which this Python was built without"
+        raise MCPConnectionRejected(f"could not connect to {wait.address}: {rule}") from error
+    return start_tls(sock, settings.target, settings.ssl_context, wait)
 
 
 def _name_of_peer(sock: socket.socket) -> str | None:

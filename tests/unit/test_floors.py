@@ -21,6 +21,7 @@ FLOOR_OF = {
     "errors": "ground",
     "events": "ground",
     "headers": "ground",
+    "late_import": "ground",
     "log_setup": "ground",
     "mcp_servers_file": "ground",
     "notebook": "ground",
@@ -171,8 +172,8 @@ def test_the_table_of_floors_names_only_rooms_that_exist() -> None:
 
 def test_only_floors_that_own_threads_import_threading() -> None:
     owners = {"connection", "transports", "embedded", "testing"}
-    # One lock and no thread: the cache of results is shared by the callers' threads.
-    owners_of_a_lock = {"features.result_cache"}
+    # One lock and no thread: callers' threads share the cache of results, and all share imports.
+    owners_of_a_lock = {"features.result_cache", "late_import"}
     wrong = [
         f"{module.place(line)}: {absolute}"
         for module in MODULES

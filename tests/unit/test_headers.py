@@ -21,7 +21,9 @@ def test_ordinary_headers_pass(headers: dict[str, str]) -> None:
     check_headers(headers)
 
 
-@pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\0b", "a\r\nHost: evil", "\x1b[31m", "a\x7f"])
+@pytest.mark.parametrize(
+    "value", ["a\rb", "a\nb", "a\0b", "a\r\nHost: evil", "\x1b[31m", "a\x7f", "\udce9"]
+)
 def test_a_value_with_control_characters_is_refused_and_never_shown(value: str) -> None:
     with pytest.raises(MCPConfigurationError, match="X-Token") as caught:
         check_headers({"X-Token": f"hunter2{value}"})

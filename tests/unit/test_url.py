@@ -53,6 +53,10 @@ def test_an_http_url_is_refused_because_streamable_http_is_not_in_this_version(s
         ("ws://h/a b", "spaces or control"),
         ("ws://h/a\r\nX: y", "spaces or control"),
         ("ws://h\n/", "spaces or control"),
+        ("ws://h/\udce9", "spaces or control"),
+        ("ws://h/?a=\udce9", "spaces or control"),
+        ("ws://u\udce9:hunter2@h/", "spaces or control"),
+        ("ws://[fe80::1%\xe9]/", "valid host name"),
         ("ws://h:0/", "from 1 to 65535"),
         ("ws://h:70000/", "host and port"),
         ("ws://h:port/", "host and port"),
@@ -109,6 +113,7 @@ def test_a_masked_url_shows_neither_user_nor_password_nor_query(url: str, masked
         "ws://user:hunter2@h/a b?token=hunter2",
         "ws://user:hunter2@h/?token=hunter2#x",
         "ws://user:hunter2@[::1/?token=hunter2",
+        "ws://user\udce9:hunter2@h/?token=hunter2",
     ],
 )
 def test_no_refusal_shows_a_secret(url: str) -> None:

@@ -253,8 +253,9 @@ def test_a_class_lists_its_fields(kinds: tuple[type, type]) -> None:
         assert set(kind.__annotations__) <= set(dir(kind))
 
 
-def test_a_class_of_attrs_may_derive_from_one() -> None:
-    @attrs.frozen
+@pytest.mark.parametrize("made", [attrs.frozen, attrs.define, attrs.mutable])
+def test_a_class_of_attrs_may_derive_from_one(made: Callable[[type], type]) -> None:
+    @made
     class More(OURS[0]):  # type: ignore[misc]
         colour: str = "red"
 
@@ -262,6 +263,23 @@ def test_a_class_of_attrs_may_derive_from_one() -> None:
     assert (value.name, value.size, value.colour) == ("a", 2, "blue")
     assert attrs.evolve(value, name="b") == More("b", 2, "blue")
     assert list(inspect.signature(More).parameters) == ["name", "size", "colour"]
+
+
+def test_a_value_is_frozen_also_once_a_class_of_attrs_has_derived_from_it() -> None:
+    @attrs.define
+    class _More(OURS[0]):  # type: ignore[misc]
+        colour: str = "red"
+
+    value = OURS[0]("a", 2)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        value.name = "b"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del value.name
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="copy.replace is new in Python 3.13")
+def test_the_standard_library_makes_a_changed_copy() -> None:
+    assert copy.replace(OURS[0]("a", 2), name="b") == OURS[0]("b", 2)
 
 
 def test_a_subclass_has_the_signature_of_its_own_constructor() -> None:

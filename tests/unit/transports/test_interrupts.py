@@ -333,11 +333,13 @@ def send_on(transport: WebSocketTransport) -> None:
         transport.send("x", deadline)
 
 
-def test_a_lost_peer_does_not_end_a_process_that_restored_sigpipe(open_link: Make) -> None:
+def test_a_lost_peer_does_not_end_a_process_that_restored_sigpipe(
+    open_link: Make, both: tuple[Any, Any]
+) -> None:
     before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        with WebSocketPeer(lambda connection: connection.close()) as peer:
-            transport = open_link(peer.url)
+        with WebSocketPeer(lambda connection: connection.close(), tls=both[0]) as peer:
+            transport = open_link(peer.url, ssl_context=both[1])
             peer.wait_for_scripts(1)
             # The first bytes are answered with a reset; from then on it is a broken pipe.
             with pytest.raises(LinkDown, match=r"broken pipe|reset"):

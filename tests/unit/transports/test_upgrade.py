@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import email.utils
 import re
@@ -318,7 +319,55 @@ def test_the_challenges_of_a_401_are_joined(make_transport: Make) -> None:
     assert error.challenge == 'Bearer, Basic realm="ü\ufffd"'
 
 
-@pytest.mark.parametrize("status", [200, 204, 408, 425, 429, 500, 502, 503, 504, 599, 100, 0])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("WWW-Authenticate: Bearer", ' realm="x"'),
+        ("WWW-Authenticate: Bearer", '\t realm="x"', "no-colon"),
+        ("X : y", 'WWW-Authenticate: Bearer realm="x"', "X: a\0"),
+        (" folded", 'WWW-Authenticate: Bearer realm="x"'),
+    ],
+)
+def test_a_refusal_is_understood_whatever_odd_lines_it_has(
+    make_transport: Make, lines: tuple[str, ...]
+) -> None:
+    error = refusal(make_transport, answering_with("HTTP/1.1 401 No", *lines))
+    assert isinstance(error, MCPConnectionRejected)
+    assert error.status == 401
+    assert error.challenge == 'Bearer realm="x"'
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_responses_that_say_another_one_will_come_are_passed_over(
+    make_transport: Make, in_pieces: bool
+) -> None:
+    def script(connection: WebSocketConnection) -> None:
+        key = connection.read_request().headers["sec-websocket-key"]
+        final = "\r\n".join([*GRANTED, ACCEPTED, "", ""]).replace("(accept)", accept_key(key))
+        heads = ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n", final]
+        pieces = heads if in_pieces else ["".join(heads)]
+        for piece in pieces:
+            connection.send(piece.encode("latin-1"))
+        connection.send(encode_frame(1, b"hello"))
+        connection.receive_to_end()
+
+    with WebSocketPeer(script, upgrade=False) as peer:
+        transport = make_transport(peer.url)
+        transport.open(Deadline(BOUND))
+        assert transport.receive(Deadline(BOUND)) == "hello"
+
+
+def test_responses_before_the_last_one_are_bounded(make_transport: Make) -> None:
+    def script(connection: WebSocketConnection) -> None:
+        connection.read_request()
+        with contextlib.suppress(OSError):
+            while True:
+                connection.send(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+
+    assert "headers are over 65536 bytes" in str(refusal(make_transport, script))
+
+
+@pytest.mark.parametrize("status", [200, 204, 408, 425, 429, 500, 502, 503, 504, 599, 0])
 def test_any_other_status_may_pass(make_transport: Make, status: int) -> None:
     error = refusal(make_transport, answering(status))
     assert not isinstance(error, MCPConnectionRejected)
