@@ -105,5 +105,6 @@ def _close(client: MCPClient) -> float:
     client.close()
     took = time.monotonic() - begun
     assert client.get_connection_state() == "disconnected"
-    assert own_threads() == [], "close() left threads behind"
+    left = own_threads()
+    assert left == [], f"close() left threads behind: {left}"
     return took
