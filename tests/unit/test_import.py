@@ -158,7 +158,7 @@ def test_a_ws_link_from_its_first_byte_to_its_loss_loads_neither_tls_nor_a_libra
 
     with WebSocketPeer(script) as peer:
         loaded = modules_after(OPENING.format(url=peer.url, words="reset by peer"))
-    assert {"mcp_sync.transports.websocket", "hashlib"} <= loaded
+    assert "mcp_sync.transports.websocket" in loaded
     assert loaded & {"ssl", "_ssl", "mcp_sync.transports.tls", "websocket", "websockets"} == set()
 
 
