@@ -82,7 +82,7 @@ def test_greenlets_of_a_patched_process_share_a_client() -> None:
 
 def test_what_is_promised_of_threads_holds_for_greenlets() -> None:
     # It writes the first failed dial of its outage to standard error.
-    assert run(GREENLETS, quiet=False) == "seven things hold\n"
+    assert run(GREENLETS, quiet=False) == "six things hold\n"
 
 
 def test_a_suite_of_ones_own_uses_the_fixtures() -> None:
