@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -29,5 +30,7 @@ def echo(text: str) -> tuple[dict[str, Any], int]:
 @app.get("/health")
 def health() -> tuple[dict[str, Any], int]:
     """For a load balancer: whether the server behind this application is well."""
+    with contextlib.suppress(MCPConnectionError, MCPTimeoutError):
+        client.ping(timeout=2)  # A worker that has not called yet connects with this.
     found = client.health_check(timeout=2)
     return found.as_dict(), 200 if found.status in ("healthy", "degraded") else 503

@@ -70,6 +70,12 @@ def test_every_request_is_answered(workers: tuple[str, ...], preload: tuple[str,
     assert (status, health["status"]) == (200, "healthy")
 
 
+def test_a_worker_that_has_not_called_yet_is_well() -> None:
+    with ServerProcess() as server, application(server.url, *THREADS) as port:
+        status, health = ask(port, "/health")
+    assert (status, health["status"]) == (200, "healthy")
+
+
 def test_a_request_rides_out_a_restart_of_the_server() -> None:
     with (
         ServerProcess() as server,
