@@ -368,8 +368,10 @@ class Connection(CallKeeper):
         if link is not None:
             self._await_release(link, farewell)
         self.requests.stop()
-        self.dispatcher.stop(patience)
+        is_delivered = self.dispatcher.stop(patience)
         _join(threads, farewell)
+        if is_delivered:
+            self.dispatcher.stop(patience)  # Once more, for what the last of these announced.
         is_stuck = transport is not None and self._reader.transport is transport
         if transport is not None and is_stuck and farewell.is_over():
             # Its peer could outlive this process, where that is a child.

@@ -71,6 +71,8 @@ class Dispatcher:
         self._lock = threading.RLock()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._last_thread: threading.Thread | None = None
+        """The one that has nothing more to deliver, and may have a moment left."""
         self._stopped = False
         self._end_by: Deadline | None = None
         self._drops_reported = 0
@@ -231,13 +233,13 @@ class Dispatcher:
         with self._lock:
             self._stopped = True
             self._end_by = deadline
-            thread = self._thread
+            threads = [one for one in (self._last_thread, self._thread) if one is not None]
         self._wakes.put(None)
-        if thread is threading.current_thread():
+        if threading.current_thread() in threads:
             return False
-        if thread is not None:
+        for thread in threads:
             thread.join(deadline.remaining())
-        blocked, waiting = thread is not None and thread.is_alive(), len(self._queue)
+        blocked, waiting = any(one.is_alive() for one in threads), len(self._queue)
         if blocked or waiting:
             logger.warning(
                 "stopped with %d events not delivered%s",
@@ -316,7 +318,7 @@ class Dispatcher:
         with self._lock:
             if not self._must_end() and (len(self._queue) or not self._stopped):
                 return False
-            self._thread = None
+            self._last_thread, self._thread = self._thread, None
             return True
 
     def _deliver(self, news: News, coroutines: _Coroutines) -> None:
