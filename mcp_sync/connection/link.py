@@ -110,7 +110,7 @@ class Link:
         self.reader_idles = False
         """Whether the reader thread waits for input, and leaves the link to callers meanwhile."""
         self.stir = threading.Event()
-        """Wakes a reader that stands aside; set when the link is lost."""
+        """Wakes a reader that stands aside; set when the link is lost, and by the lookout."""
         self.released = False
         """Whether the reader has closed the descriptors."""
         self.ponged_at: float | None = None

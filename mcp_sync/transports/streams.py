@@ -40,8 +40,8 @@ class ByteStream(abc.ABC):
     """Bytes both ways. One thread receives, one sends; ``shutdown`` is anyone's.
 
     Args:
-        input_fd: what is received from; non-blocking.
-        output_fd: what is sent to; non-blocking.
+        input_fd: what is received from.
+        output_fd: what is sent to.
         pipe: the transport's self-pipe, open.
         gauges: where progress is noted.
     """

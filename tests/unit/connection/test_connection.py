@@ -12,8 +12,10 @@ import pytest
 
 from calls_made import make_call, make_connection
 from mcp_sync import CompareblocksClient, MCPClient
+from mcp_sync.connection import connection
 from mcp_sync.connection.link import Loss
 from mcp_sync.deadline import Deadline
+from mcp_sync.embedded import EmbeddedServer
 from mcp_sync.errors import (
     MCPClosedError,
     MCPConfigurationError,
@@ -526,3 +528,27 @@ def test_a_dial_that_is_not_wanted_any_more_is_not_begun() -> None:
 def test_the_place_of_a_call_that_is_not_queued_is_none() -> None:
     connection = make_connection()
     assert connection.position(make_call(connection)) == 0
+
+
+def test_close_waits_for_what_its_last_threads_announce(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the heartbeat may find the health changed while it is waited for."""
+    delivered = threading.Event()
+
+    def deliver() -> None:
+        threading.Event().wait(100 * MS)
+        delivered.set()
+
+    with EmbeddedServer() as server:
+        client = MCPClient(server.url, **FAST)
+        client.connect()
+        dispatcher, join = client._connection.dispatcher, connection._join
+
+        def announce_and_join(threads: list[threading.Thread], patience: Deadline) -> None:
+            dispatcher.post(deliver)
+            dispatcher.kick()
+            join(threads, patience)
+
+        monkeypatch.setattr(connection, "_join", announce_and_join)
+        client.close()
+        assert delivered.is_set()
+        assert own_threads() == []
