@@ -135,6 +135,11 @@ def is_half_written(client: MCPClient) -> bool:
 def test_a_repetition_that_is_cut_short_leaves_the_call_marked_as_sent(tmp_path: Path) -> None:
     path, is_stuck = tmp_path / "queue.db", threading.Event()
     settings: dict[str, Any] = {"journal": path, "offline_queue_max_bytes": 32 << 20, **PINNED}
+    is_looked_at = threading.Event()
+
+    def wait_until_looked_at(line: Line) -> None:
+        assert is_looked_at.wait(PATIENCE)
+        with_tools(SAFE)(line)
 
     def stop_reading(line: Line) -> None:
         with_tools(SAFE)(line)
@@ -142,11 +147,12 @@ def test_a_repetition_that_is_cut_short_leaves_the_call_marked_as_sent(tmp_path:
         raise EOFError
 
     with (
-        Switchboard(with_tools(SAFE), stop_reading, nothing) as server,
+        Switchboard(wait_until_looked_at, stop_reading, nothing) as server,
         contextlib.closing(MCPClient(server.url, trust_tool_hints=True, **settings)) as client,
     ):
         call = client.submit("tools/call", {**CALL, "arguments": {"text": "x" * (16 << 20)}})
         assert rows_on_disk(path)[0].sent == 0
+        is_looked_at.set()
         first = server.line()
         first.request("tools/call")
         first.reset()
